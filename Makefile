@@ -1,0 +1,63 @@
+# Every target works in .venv of this checkout; `make install` makes it.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+SPECS := specs/payments.yaml specs/minimal.yaml
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help install rehearse test lint types stale templates bench golden generate lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(STAMP) ## Make .venv with everything pinned
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("paymig needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12 ...")'
+	@echo "==> making .venv with $$($(PYTHON) --version)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "==> installing the pinned packages (about a minute)"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "==> fetching the PostgreSQL driver for the Lambda layer"
+	@$(BIN)/python -m compiler.driver
+	@touch $@
+
+rehearse: $(STAMP) ## Run the whole migration on this machine: embedded AWS, real PostgreSQL
+	@$(BIN)/paymig rehearse specs/payments.yaml
+
+test: $(STAMP) ## Run all tests
+	@echo "==> running the tests"
+	@$(BIN)/pytest -n 2 --dist loadfile
+	@echo "==> all tests passed"
+
+lint: $(STAMP) ## Check style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP) ## Check types with mypy and pyright
+	@$(BIN)/mypy
+	@$(BIN)/pyright --warnings
+
+templates: $(STAMP) ## Run cfn-lint over every example spec, compiled
+	@for spec in $(SPECS); do $(BIN)/paymig compile $$spec -o build/$$(basename $$spec .yaml) --lint || exit 1; done
+
+stale: $(STAMP) ## Fail when a generated file is out of date
+	@$(BIN)/python -m schemas.json_schema --check
+
+generate: $(STAMP) ## Rewrite the generated files: JSON Schema and golden templates
+	@$(BIN)/python -m schemas.json_schema
+	@$(BIN)/pytest tests/compiler/test_golden.py --update-golden
+
+bench: $(STAMP) ## Measure the figures that the documentation claims
+	@$(BIN)/python benchmarks/compile.py
+
+lock: ## Refresh requirements.txt from pyproject.toml
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --all-extras --no-emit-package paymig pyproject.toml -o requirements.txt
+	@rm -r .venv-lock
+
+clean: ## Remove .venv and everything that was built
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

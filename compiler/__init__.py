@@ -1,0 +1,1 @@
+"""From a spec to CloudFormation templates and Lambda bundles."""

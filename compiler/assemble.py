@@ -1,0 +1,87 @@
+"""The components and what flows between them: the explicit list. The order of the stacks follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.assets import Assets
+from compiler.component import Component, Export
+from compiler.components.api import api
+from compiler.components.control import control
+from compiler.components.database import database
+from compiler.components.load_balancer import load_balancer
+from compiler.components.monitoring import monitoring
+from compiler.components.network import network
+from compiler.components.replication import replication
+from compiler.components.routing import routing
+from compiler.components.security import security
+from compiler.components.validation import validation
+from schemas.migration import Migration
+
+SECTIONS: Mapping[str, str] = {
+    "network": "network",
+    "security": "security",
+    "database": "database",
+    "api": "api",
+    "load_balancer": "load_balancer",
+    "replication": "replication",
+    "routing": "routing",
+    "monitoring": "monitoring",
+    "validation": "validation",
+    "control": "cutover",
+}
+"""The components by template name, each with the section of the spec it comes from."""
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The components, each after those it depends on, and what the root offers: several values make one list."""
+
+    components: tuple[Component, ...]
+    outputs: Mapping[str, tuple[Export, ...]]
+
+
+def assemble(migration: Migration, assets: Assets) -> Assembly:
+    """Build every component of a migration and wire it.
+
+    Raises:
+        Refusal: a component can't be built from this spec.
+    """
+    c_network, vpc = network(migration)
+    c_security, safe = security(migration, vpc)
+    c_database, data = database(migration, assets, vpc, safe)
+    c_api, code = api(migration, assets, vpc, safe, data)
+    c_balancer, edge = load_balancer(migration, vpc, safe, code)
+    c_replication, engine = replication(migration, assets, vpc, safe, data)
+    c_routing, record = routing(migration, edge)
+    c_monitoring, watch = monitoring(migration, vpc, data, code, edge, engine)
+    c_validation, check = validation(migration, assets, vpc, safe, data, record, watch)
+    c_control, steer = control(migration, assets, vpc, safe, data)
+    outputs: dict[str, tuple[Export, ...]] = {
+        "AlarmNames": (watch.alarms, check.alarms),
+        "ApiAliasArn": (code.alias,),
+        "ClusterEndpoint": (data.endpoint,),
+        "DashboardName": (watch.dashboard,),
+        "LoadBalancerDnsName": (edge.dns_name,),
+        "LoadBalancerHostedZoneId": (edge.hosted_zone,),
+        "RecordName": (record.record,),
+        "RollbackAlarmArn": (watch.rollback_alarm,),
+        "RollbackFunctionArn": (check.rollback,),
+        "SwitchoverFunctionArn": (steer.switchover,),
+        "TopicArn": (watch.topic,),
+        "ValidationFunctionArn": (check.validation,),
+    }
+    if engine.task is not None:
+        outputs["ReplicationTaskArn"] = (engine.task,)
+    components = (
+        c_network,
+        c_security,
+        c_database,
+        c_api,
+        c_balancer,
+        c_replication,
+        c_routing,
+        c_monitoring,
+        c_validation,
+        c_control,
+    )
+    return Assembly(components, outputs)

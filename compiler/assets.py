@@ -1,0 +1,145 @@
+"""The code that travels to AWS: what is bundled for a spec, and under which key it lies in the artefact bucket."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from compiler.bundle import Bundle, BundleError, bundle_archive, bundle_folder, runtime_layer
+from compiler.driver import DriverError
+from compiler.refusal import Refusal
+from schemas.migration import Migration
+
+# Public certificates: Amazon RDS <region> Root CA RSA2048 G1, behind `rds-ca-rsa2048-g1`, and Amazon Root CA 1 to 4.
+_AUTHORITIES = Path(__file__).with_name("authorities.pem")
+_BUILTIN = "builtin:"
+_BEGIN = "-----BEGIN CERTIFICATE-----"
+
+FUNCTIONS = ("rollback", "secret_rotation", "switchover", "validation")
+"""The product's own functions; the payments API is the operator's choice."""
+
+_PROXY = "amazon-trust-services"  # a connection pool's certificate is signed by other authorities than Aurora's
+
+CERTIFICATES = "/opt/certificates"
+"""Where a function finds `source.pem` and `target.pem`, the authorities of both databases."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """What lies beside the templates.
+
+    Attributes:
+        bundles: by name; "runtime" and "certificates" are layers, "api" and the others functions.
+        source_authority: PEM text with the authority of the source's certificate, if the spec names one.
+        target_authority: PEM text with the authority of Aurora's certificates in the region.
+    """
+
+    bundles: Mapping[str, Bundle]
+    source_authority: str | None
+    target_authority: str
+
+    def key(self, name: str) -> str:
+        """The S3 key of a bundle: its content's hash is part of it."""
+        return f"assets/{name}.{self.bundles[name].sha256[:32]}.zip"
+
+
+def collect(migration: Migration, folder: Path) -> Assets:
+    """Bundle all code of a spec.
+
+    Args:
+        migration: the spec.
+        folder: the spec's folder, from which its relative paths are meant.
+
+    Raises:
+        Refusal: the operator's code or authority can't be used, or the runtime has no database driver.
+    """
+    source_authority = _source_authority(migration, folder)
+    target_authority = "".join(_authorities(migration.region))
+    if not target_authority:
+        raise Refusal(
+            "PMG302",
+            "region",
+            f"the authority of Aurora's certificates in {migration.region} is not known",
+            f"choose one of {', '.join(sorted(authority_regions()))}",
+        )
+    certificates = {"target.pem": target_authority + "".join(_authorities(_PROXY))}
+    if source_authority is not None:
+        certificates["source.pem"] = source_authority
+    try:
+        runtime = runtime_layer(migration.api.runtime.removeprefix("python"), migration.api.architecture)
+    except DriverError as error:
+        raise Refusal("PMG314", "api.runtime", str(error), "run `make install` where there is a network") from error
+    return Assets(
+        {
+            "api": _api(migration, folder),
+            "certificates": _certificates(certificates),
+            "runtime": runtime,
+            **{name: _builtin(name) for name in FUNCTIONS},
+        },
+        source_authority,
+        target_authority,
+    )
+
+
+def _api(migration: Migration, folder: Path) -> Bundle:
+    code = migration.api.code
+    try:
+        if code.startswith(_BUILTIN):
+            return _builtin(code.removeprefix(_BUILTIN), migration.api.handler)
+        path = folder / code
+        if path.is_dir():
+            return bundle_folder(path, "", handler=migration.api.handler)
+        return bundle_archive(path, migration.api.handler)
+    except BundleError as error:
+        raise Refusal("PMG314", "api.code", str(error), "correct `api.code` or `api.handler`") from error
+
+
+def _builtin(name: str, handler: str | None = None) -> Bundle:
+    import runtime_lambdas
+
+    return bundle_folder(Path(runtime_lambdas.__path__[0]) / name, name, handler=handler)
+
+
+def _certificates(files: Mapping[str, str]) -> Bundle:
+    with tempfile.TemporaryDirectory(prefix="paymig-") as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text, encoding="ascii")
+        return bundle_folder(Path(folder), "certificates")
+
+
+def _source_authority(migration: Migration, folder: Path) -> str | None:
+    name = migration.source.database.tls.ca
+    if name is None:
+        return None
+    path = "source.database.tls.ca"
+    try:
+        text = (folder / name).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal("PMG213", path, f"{name} cannot be read: {error}", "name a PEM file") from error
+    if _BEGIN not in text or "PRIVATE KEY" in text:
+        raise Refusal(
+            "PMG315",
+            path,
+            f"{name} is not a PEM file with certificates alone",
+            f"write the authority's certificate there, from {_BEGIN} to its end, and no key",
+        )
+    return text
+
+
+def authority_regions() -> frozenset[str]:
+    """Return the regions whose authority of Aurora's certificates is known."""
+    return frozenset(_sections()) - {_PROXY}
+
+
+def _authorities(section: str) -> tuple[str, ...]:
+    return _sections().get(section, ())
+
+
+@cache
+def _sections() -> Mapping[str, tuple[str, ...]]:
+    sections: dict[str, tuple[str, ...]] = {}
+    for part in _AUTHORITIES.read_text(encoding="ascii").split("# ")[1:]:
+        name, _, pem = part.partition("\n")
+        sections[name] = (*sections.get(name, ()), pem)
+    return sections

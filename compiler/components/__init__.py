@@ -1,0 +1,1 @@
+"""The ten components, one nested stack and one file each."""

@@ -1,0 +1,52 @@
+"""What the cutover needs inside the VPC: the function that reaches both databases."""
+
+from dataclasses import dataclass
+
+from troposphere import GetAtt
+
+from compiler import databases, names
+from compiler.assets import Assets
+from compiler.component import Component, Export
+from compiler.components.database import DatabaseExports
+from compiler.components.network import NetworkExports
+from compiler.components.security import SecurityExports
+from compiler.function import Foundations, Place, function
+from schemas.migration import Migration
+
+_LONGEST = 900  # what Lambda allows at most, in seconds
+
+
+@dataclass(frozen=True)
+class ControlExports:
+    """The switchover function."""
+
+    switchover: Export
+
+
+def control(
+    migration: Migration,
+    assets: Assets,
+    network: NetworkExports,
+    security: SecurityExports,
+    database: DatabaseExports,
+) -> tuple[Component, ControlExports]:
+    """Build the switchover function."""
+    component = Component("Control", "Moves the writer.", names.tags(migration))
+    login = databases.Login(database.endpoint, database.control_secret, security.secrets_key)
+    code = function(
+        component,
+        "Switchover",
+        Foundations(migration, assets, security.data_key, network.logs_key),
+        cause="cutover.switchover",
+        description="Reaches both databases to move the writer.",
+        asset="switchover",
+        handler="switchover.handler.handler",
+        environment=databases.variables(component, migration, login),
+        rights=databases.rights(component, login),
+        layers=[component.use(database.runtime_layer), component.use(database.certificates_layer)],
+        place=Place(network.private_subnets, security.control_group),
+        memory=512,
+        timeout=_LONGEST,
+        causes=databases.CAUSES,
+    )
+    return component, ControlExports(component.offer("SwitchoverFunctionArn", GetAtt(code, "Arn")))

@@ -1,0 +1,204 @@
+"""The public HTTPS entry: certificate, load balancer with its logs, and the firewall in front of it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from troposphere import AccountId, GetAtt, Ref, Sub
+from troposphere.awslambda import Permission
+from troposphere.certificatemanager import Certificate, DomainValidationOption
+from troposphere.elasticloadbalancingv2 import (
+    Action,
+    Listener,
+    LoadBalancer,
+    LoadBalancerAttributes,
+    Matcher,
+    TargetDescription,
+    TargetGroup,
+)
+from troposphere.elasticloadbalancingv2 import Certificate as EntryCertificate
+from troposphere.s3 import (
+    AbortIncompleteMultipartUpload,
+    Bucket,
+    BucketEncryption,
+    BucketPolicy,
+    LifecycleConfiguration,
+    LifecycleRule,
+    NoncurrentVersionExpiration,
+    OwnershipControls,
+    OwnershipControlsRule,
+    PublicAccessBlockConfiguration,
+    ServerSideEncryptionByDefault,
+    ServerSideEncryptionRule,
+    VersioningConfiguration,
+)
+
+from compiler import names, policy
+from compiler.component import Component, Export
+from compiler.components.api import ApiExports
+from compiler.components.network import NetworkExports
+from compiler.components.security import SecurityExports
+from compiler.firewall import firewall
+from schemas.migration import Migration
+
+HEALTH_PATH = "/health"
+_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+_HEALTH_TIMEOUT = 30
+_HEALTH_INTERVAL = 35
+
+
+@dataclass(frozen=True)
+class LoadBalancerExports:
+    """Where the traffic goes in, and the names its metrics bear."""
+
+    dns_name: Export
+    hosted_zone: Export
+    full_name: Export
+    target_group_full_name: Export
+    certificate: Export
+
+
+def load_balancer(
+    migration: Migration, network: NetworkExports, security: SecurityExports, api: ApiExports
+) -> tuple[Component, LoadBalancerExports]:
+    """Build the public entry."""
+    component = Component("LoadBalancer", "The public HTTPS entry and its firewall.", names.tags(migration))
+    certificate = component.add(
+        Certificate(
+            "Certificate",
+            DomainName=migration.routing.record,
+            ValidationMethod="DNS",
+            DomainValidationOptions=[
+                DomainValidationOption(DomainName=migration.routing.record, HostedZoneId=migration.routing.hosted_zone)
+            ],
+        ),
+        "routing.record",
+        DomainName="routing.record",
+        DomainValidationOptions="routing.hosted_zone",
+    )
+    bucket, delivery = _log_bucket(component, migration)
+    balancer = component.add(
+        LoadBalancer(
+            "LoadBalancer",
+            Type="application",
+            Scheme="internet-facing",
+            Subnets=component.use(network.public_subnets),
+            SecurityGroups=[component.use(security.load_balancer_group)],
+            LoadBalancerAttributes=_attributes(migration, bucket),
+            DependsOn=delivery.title,
+        ),
+        "load_balancer",
+        LoadBalancerAttributes="load_balancer.deletion_protection",
+    )
+    target = _target(component, component.use(api.alias))
+    component.add(
+        Listener(
+            "Listener",
+            LoadBalancerArn=Ref(balancer),
+            Port=443,
+            Protocol="HTTPS",
+            SslPolicy=_TLS_POLICY,
+            Certificates=[EntryCertificate(CertificateArn=Ref(certificate))],
+            DefaultActions=[Action(Type="forward", TargetGroupArn=Ref(target))],
+        ),
+        "load_balancer",
+    )
+    firewall(component, migration, balancer=Ref(balancer), logs_key=component.use(network.logs_key))
+    return component, LoadBalancerExports(
+        dns_name=component.offer("DnsName", GetAtt(balancer, "DNSName")),
+        hosted_zone=component.offer("HostedZoneId", GetAtt(balancer, "CanonicalHostedZoneID")),
+        full_name=component.offer("FullName", GetAtt(balancer, "LoadBalancerFullName")),
+        target_group_full_name=component.offer("TargetGroupFullName", GetAtt(target, "TargetGroupFullName")),
+        certificate=component.offer("CertificateArn", Ref(certificate)),
+    )
+
+
+def _attributes(migration: Migration, bucket: Bucket) -> list[LoadBalancerAttributes]:
+    values: dict[str, Any] = {
+        "access_logs.s3.bucket": Ref(bucket),
+        "access_logs.s3.enabled": "true",
+        "deletion_protection.enabled": str(migration.load_balancer.deletion_protection).lower(),
+        "routing.http.desync_mitigation_mode": "strictest",
+        "routing.http.drop_invalid_header_fields.enabled": "true",
+    }
+    return [LoadBalancerAttributes(Key=key, Value=value) for key, value in values.items()]
+
+
+def _target(component: Component, alias: Ref) -> TargetGroup:
+    permission = component.add(
+        Permission(
+            "InvokePermission",
+            Action="lambda:InvokeFunction",
+            FunctionName=alias,
+            Principal="elasticloadbalancing.amazonaws.com",
+            SourceAccount=AccountId,
+            # The group registers its target while it is created, so the permission can't wait for the group's ARN.
+            SourceArn=Sub("arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/*"),
+        ),
+        "api",
+    )
+    return component.add(
+        TargetGroup(
+            "TargetGroup",
+            TargetType="lambda",
+            Targets=[TargetDescription(Id=alias)],
+            HealthCheckEnabled=True,
+            HealthCheckPath=HEALTH_PATH,
+            HealthCheckIntervalSeconds=_HEALTH_INTERVAL,
+            HealthCheckTimeoutSeconds=_HEALTH_TIMEOUT,
+            Matcher=Matcher(HttpCode="200"),
+            DependsOn=permission.title,
+        ),
+        "api",
+    )
+
+
+def _log_bucket(component: Component, migration: Migration) -> tuple[Bucket, BucketPolicy]:
+    days = migration.load_balancer.access_logs // timedelta(days=1)
+    bucket = component.add(
+        Bucket(
+            "AccessLogs",
+            # Access logs can be delivered under no other encryption.
+            BucketEncryption=BucketEncryption(
+                ServerSideEncryptionConfiguration=[
+                    ServerSideEncryptionRule(
+                        ServerSideEncryptionByDefault=ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+                    )
+                ]
+            ),
+            LifecycleConfiguration=LifecycleConfiguration(
+                Rules=[
+                    LifecycleRule(
+                        Id="Expire",
+                        Status="Enabled",
+                        ExpirationInDays=days,
+                        NoncurrentVersionExpiration=NoncurrentVersionExpiration(NoncurrentDays=30),
+                        AbortIncompleteMultipartUpload=AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
+                    )
+                ]
+            ),
+            OwnershipControls=OwnershipControls(Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
+            PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
+                BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
+            ),
+            VersioningConfiguration=VersioningConfiguration(Status="Enabled"),
+            DeletionPolicy="Retain",
+            UpdateReplacePolicy="Retain",
+        ),
+        "load_balancer.access_logs",
+        LifecycleConfiguration="load_balancer.access_logs",
+    )
+    objects = Sub(f"${{{bucket.title}.Arn}}/*")
+    deliver = policy.allow("s3:PutObject", Sub(f"${{{bucket.title}.Arn}}/AWSLogs/${{AWS::AccountId}}/*"))
+    delivery = component.add(
+        BucketPolicy(
+            "AccessLogsPolicy",
+            Bucket=Ref(bucket),
+            PolicyDocument=policy.document(
+                {**deliver, "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}},
+                policy.tls_only(GetAtt(bucket, "Arn"), objects),
+            ),
+        ),
+        "load_balancer.access_logs",
+    )
+    return bucket, delivery

@@ -1,0 +1,122 @@
+"""Who is told what: topic, alarms, the alarm that asks for the way back, dashboard."""
+
+from dataclasses import dataclass
+
+from troposphere import AccountId, GetAtt, Join, Ref
+from troposphere.cloudwatch import CompositeAlarm, Dashboard
+from troposphere.dms import EventSubscription
+from troposphere.sns import SubscriptionResource, Topic, TopicPolicy
+
+from compiler import names, policy
+from compiler.alarms import Alarms
+from compiler.component import Component, Export
+from compiler.components.api import ApiExports
+from compiler.components.database import DatabaseExports
+from compiler.components.load_balancer import LoadBalancerExports
+from compiler.components.network import NetworkExports
+from compiler.components.replication import ReplicationExports
+from compiler.dashboard import body
+from schemas.migration import Migration
+
+
+@dataclass(frozen=True)
+class MonitoringExports:
+    """Where others publish to, and what they listen to."""
+
+    topic: Export
+    rollback_alarm: Export
+    dashboard: Export
+    alarms: Export
+
+
+def monitoring(
+    migration: Migration,
+    network: NetworkExports,
+    database: DatabaseExports,
+    api: ApiExports,
+    load_balancer: LoadBalancerExports,
+    replication: ReplicationExports,
+) -> tuple[Component, MonitoringExports]:
+    """Build topic, alarms and dashboard."""
+    component = Component("Monitoring", "Topic, alarms and dashboard.", names.tags(migration))
+    topic = _topic(component, migration, network)
+    alarms = Alarms(component, migration, Ref(topic))
+    serving = alarms.of_api(api, load_balancer)
+    added = [
+        *serving,
+        *alarms.of_database(database),
+        *alarms.of_replication(replication),
+        *alarms.of_edge(load_balancer),
+        *alarms.of_validation(),
+    ]
+    rollback = component.add(
+        CompositeAlarm(
+            "RollbackAlarm",
+            AlarmDescription="Clients are served badly: set the weights back to the old API.",
+            AlarmRule=Join(" OR ", [Join("", ['ALARM("', Ref(alarm), '")']) for alarm in serving]),
+            AlarmActions=[Ref(topic)],
+            OKActions=[Ref(topic)],
+        ),
+        "cutover.rollback",
+    )
+    if replication.task is not None and migration.replication.serverless is None:
+        # The alarms' dimensions come from the task, so it exists before this names it.
+        component.add(
+            EventSubscription(
+                "ReplicationEvents",
+                SnsTopicArn=Ref(topic),
+                SourceType="replication-task",
+                SourceIds=[names.replication(migration)],
+                EventCategories=["configuration change", "creation", "deletion", "failure", "state change"],
+                Enabled=True,
+            ),
+            "monitoring.notify",
+        )
+    dashboard = component.add(
+        Dashboard("Dashboard", DashboardBody=body(component, migration, database, api, load_balancer, replication)),
+        "monitoring",
+    )
+    return component, MonitoringExports(
+        topic=component.offer("TopicArn", Ref(topic)),
+        rollback_alarm=component.offer("RollbackAlarmArn", GetAtt(rollback, "Arn")),
+        dashboard=component.offer("DashboardName", Ref(dashboard)),
+        alarms=component.offer("AlarmNames", Join(",", [Ref(alarm) for alarm in (*added, rollback)])),
+    )
+
+
+def _topic(component: Component, migration: Migration, network: NetworkExports) -> Topic:
+    topic = component.add(
+        Topic("Topic", DisplayName=migration.full_name, KmsMasterKeyId=component.use(network.logs_key)),
+        "monitoring.notify",
+    )
+    publish = policy.allow("sns:Publish", Ref(topic))
+    alarms = {**policy.allow("sns:Publish", Ref(topic), policy.SAME_ACCOUNT), "Sid": "Alarms"}
+    component.add(
+        TopicPolicy(
+            "TopicPolicy",
+            Topics=[Ref(topic)],
+            PolicyDocument=policy.document(
+                {**alarms, "Principal": {"Service": "cloudwatch.amazonaws.com"}},
+                # DMS does not tell on whose behalf it speaks.
+                {**publish, "Sid": "ReplicationEvents", "Principal": {"Service": "dms.amazonaws.com"}},
+                {
+                    **policy.allow("sns:Publish", Ref(topic), {"StringEquals": {"aws:PrincipalAccount": AccountId}}),
+                    "Sid": "Account",
+                    "Principal": {"AWS": policy.ACCOUNT_ROOT},
+                },
+                policy.tls_only(Ref(topic), action="sns:Publish"),
+            ),
+        ),
+        "monitoring.notify",
+    )
+    for number, recipient in enumerate(migration.monitoring.notify, 1):
+        for protocol in ("email", "https", "sms"):
+            if (endpoint := getattr(recipient, protocol)) is not None:
+                component.add(
+                    SubscriptionResource(
+                        f"Recipient{number}", TopicArn=Ref(topic), Protocol=protocol, Endpoint=endpoint
+                    ),
+                    f"monitoring.notify.{number - 1}",
+                    Endpoint=f"monitoring.notify.{number - 1}.{protocol}",
+                )
+    return topic

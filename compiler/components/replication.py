@@ -1,0 +1,262 @@
+"""The engine that keeps the target equal to the source. Nothing here starts it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import GetAtt, Ref, Select, Split
+from troposphere.dms import (
+    Certificate,
+    ComputeConfig,
+    Endpoint,
+    PostgreSqlSettings,
+    ReplicationConfig,
+    ReplicationInstance,
+    ReplicationSubnetGroup,
+    ReplicationTask,
+)
+from troposphere.iam import Policy, Role
+
+from compiler import names, policy
+from compiler.assets import Assets
+from compiler.component import Component, Export
+from compiler.components.database import DatabaseExports
+from compiler.components.network import NetworkExports
+from compiler.components.security import SecurityExports
+from compiler.dms_settings import table_mappings, task_settings
+from compiler.function import read_foreign_secret, read_secret
+from compiler.parameters import SOURCE_SECRET_ARN
+from compiler.refusal import Refusal
+from schemas.migration import Migration
+from schemas.sections.migration import ReplicationInstance as InstanceSpec
+
+# As CloudFormation's registry has it: no AWS::DMS::ReplicationTask there.
+WITHOUT_DMS = frozenset(
+    {"ap-south-2", "ap-southeast-3", "ap-southeast-4", "eu-central-2", "eu-south-2", "me-central-1"}
+)
+"""Regions in which CloudFormation can't build DMS."""
+
+_TASK_ARN_ID = 6  # arn:aws:dms:region:account:task:ID
+
+
+@dataclass(frozen=True)
+class ReplicationExports:
+    """The task, and under which dimensions CloudWatch knows it.
+
+    Attributes:
+        task: the task's or, serverless, the replication configuration's ARN; none for the logical engine.
+        dimensions: CloudWatch dimensions of its metrics, values known now or exported.
+    """
+
+    task: Export | None
+    dimensions: tuple[tuple[str, Export | str], ...]
+
+
+def replication(
+    migration: Migration,
+    assets: Assets,
+    network: NetworkExports,
+    security: SecurityExports,
+    database: DatabaseExports,
+) -> tuple[Component, ReplicationExports]:
+    """Build the replication engine.
+
+    Raises:
+        Refusal: the region has no DMS.
+    """
+    if migration.replication.engine == "dms" and migration.region in WITHOUT_DMS:
+        raise Refusal(
+            "PMG316",
+            "replication.engine",
+            f"CloudFormation can't build DMS in {migration.region}",
+            "write `engine: logical`, or choose another region",
+        )
+    component = Component("Replication", "Keeps the target equal to the source.", names.tags(migration))
+    role = _access_role(component, security, database)
+    if migration.replication.engine == "logical":
+        # The databases replicate by themselves; who sets that up reads both secrets in this role.
+        component.offer("RoleArn", GetAtt(role, "Arn"))
+        return component, ReplicationExports(None, ())
+    source, target = _endpoints(component, migration, assets, role, security, database)
+    subnet_group = component.add(
+        ReplicationSubnetGroup(
+            "SubnetGroup",
+            ReplicationSubnetGroupDescription="Private subnets of the replication engine.",
+            SubnetIds=component.use(network.private_subnets),
+        ),
+        "replication",
+    )
+    if migration.replication.serverless is not None:
+        return component, _serverless(component, migration, security, subnet_group, source, target)
+    return component, _provisioned(component, migration, security, subnet_group, source, target)
+
+
+def _access_role(component: Component, security: SecurityExports, database: DatabaseExports) -> Role:
+    rights = policy.document(
+        *read_foreign_secret(component.use(SOURCE_SECRET_ARN)),
+        *read_secret(component.use(database.replication_secret), component.use(security.secrets_key)),
+    )
+    return component.add(
+        Role(
+            "SecretsRole",
+            AssumeRolePolicyDocument=policy.trust(policy.regional("dms")),
+            Policies=[Policy(PolicyName="ReadSecrets", PolicyDocument=rights)],
+        ),
+        "replication",
+    )
+
+
+def _endpoints(
+    component: Component,
+    migration: Migration,
+    assets: Assets,
+    role: Role,
+    security: SecurityExports,
+    database: DatabaseExports,
+) -> tuple[Endpoint, Endpoint]:
+    key = component.use(security.data_key)
+    tls = migration.source.database.tls
+    source_tls: dict[str, Any] = {"SslMode": tls.mode}
+    if assets.source_authority is not None:
+        authority = component.add(
+            Certificate("SourceAuthority", CertificatePem=assets.source_authority), "source.database.tls.ca"
+        )
+        source_tls["CertificateArn"] = Ref(authority)
+    target_authority = component.add(Certificate("TargetAuthority", CertificatePem=assets.target_authority), "region")
+    source = component.add(
+        Endpoint(
+            "SourceEndpoint",
+            EndpointType="source",
+            EngineName="postgres",
+            DatabaseName=migration.source.database.name,
+            KmsKeyId=key,
+            PostgreSqlSettings=PostgreSqlSettings(
+                CaptureDdls=False,
+                FailTasksOnLobTruncation=True,
+                # An idle source would otherwise hold back its log until its disk is full.
+                HeartbeatEnable=True,
+                HeartbeatFrequency=1,
+                MapBooleanAsBoolean=True,
+                PluginName="test_decoding",
+                **_secret(role, component.use(SOURCE_SECRET_ARN)),
+            ),
+            **source_tls,
+        ),
+        "source.database",
+        DatabaseName="source.database.name",
+        SslMode="source.database.tls.mode",
+        CertificateArn="source.database.tls.ca",
+    )
+    target = component.add(
+        Endpoint(
+            "TargetEndpoint",
+            EndpointType="target",
+            EngineName="aurora-postgresql",
+            DatabaseName=migration.database_name,
+            KmsKeyId=key,
+            SslMode="verify-full",
+            CertificateArn=Ref(target_authority),
+            PostgreSqlSettings=PostgreSqlSettings(
+                # Triggers and foreign keys already did their work on the source.
+                AfterConnectScript="SET session_replication_role = replica",
+                MapBooleanAsBoolean=True,
+                **_secret(role, component.use(database.replication_secret)),
+            ),
+        ),
+        "database",
+        DatabaseName="database.name",
+    )
+    return source, target
+
+
+def _secret(role: Role, secret: Any) -> dict[str, Any]:
+    return {"SecretsManagerAccessRoleArn": GetAtt(role, "Arn"), "SecretsManagerSecretId": secret}
+
+
+def _provisioned(
+    component: Component,
+    migration: Migration,
+    security: SecurityExports,
+    subnet_group: ReplicationSubnetGroup,
+    source: Endpoint,
+    target: Endpoint,
+) -> ReplicationExports:
+    spec = migration.replication.instance or InstanceSpec()
+    identifier = names.replication(migration)
+    instance = component.add(
+        ReplicationInstance(
+            "Instance",
+            ReplicationInstanceIdentifier=identifier,
+            ReplicationInstanceClass=spec.instance_class,
+            AllocatedStorage=spec.storage // 2**30,
+            MultiAZ=spec.multi_az,
+            PubliclyAccessible=False,
+            AutoMinorVersionUpgrade=True,
+            KmsKeyId=component.use(security.data_key),
+            ReplicationSubnetGroupIdentifier=Ref(subnet_group),
+            VpcSecurityGroupIds=[component.use(security.replication_group)],
+        ),
+        "replication.instance",
+        ReplicationInstanceClass="replication.instance.class",
+        AllocatedStorage="replication.instance.storage",
+        MultiAZ="replication.instance.multi_az",
+    )
+    task = component.add(
+        ReplicationTask(
+            "Task",
+            ReplicationTaskIdentifier=identifier,
+            MigrationType="full-load-and-cdc",
+            ReplicationInstanceArn=Ref(instance),
+            SourceEndpointArn=Ref(source),
+            TargetEndpointArn=Ref(target),
+            TableMappings=json.dumps(table_mappings(migration), sort_keys=True),
+            ReplicationTaskSettings=json.dumps(task_settings(migration), sort_keys=True),
+        ),
+        "replication",
+        TableMappings="replication.tables",
+        ReplicationTaskSettings="replication.large_objects",
+    )
+    task_id = component.offer("TaskId", Select(_TASK_ARN_ID, Split(":", Ref(task))))
+    return ReplicationExports(
+        component.offer("TaskArn", Ref(task)),
+        (("ReplicationInstanceIdentifier", identifier), ("ReplicationTaskIdentifier", task_id)),
+    )
+
+
+def _serverless(
+    component: Component,
+    migration: Migration,
+    security: SecurityExports,
+    subnet_group: ReplicationSubnetGroup,
+    source: Endpoint,
+    target: Endpoint,
+) -> ReplicationExports:
+    spec = migration.replication.serverless
+    if spec is None:
+        raise ValueError("a serverless replication needs its capacity")
+    config = component.add(
+        ReplicationConfig(
+            "Config",
+            ReplicationConfigIdentifier=names.replication(migration),
+            ReplicationType="full-load-and-cdc",
+            SourceEndpointArn=Ref(source),
+            TargetEndpointArn=Ref(target),
+            TableMappings=table_mappings(migration),
+            ReplicationSettings=task_settings(migration),
+            ComputeConfig=ComputeConfig(
+                MinCapacityUnits=spec.min,
+                MaxCapacityUnits=spec.max,
+                MultiAZ=True,
+                KmsKeyId=component.use(security.data_key),
+                ReplicationSubnetGroupId=Ref(subnet_group),
+                VpcSecurityGroupIds=[component.use(security.replication_group)],
+            ),
+        ),
+        "replication.serverless",
+        TableMappings="replication.tables",
+        ReplicationSettings="replication.large_objects",
+        ComputeConfig="replication.serverless",
+    )
+    arn = component.offer("TaskArn", Ref(config))
+    config_id = component.offer("ConfigId", Select(_TASK_ARN_ID, Split(":", Ref(config))))
+    return ReplicationExports(arn, (("ReplicationConfigIdentifier", config_id),))

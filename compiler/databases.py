@@ -1,0 +1,68 @@
+"""How a function reaches the two databases: its variables and its rights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from compiler import policy
+from compiler.assets import CERTIFICATES
+from compiler.component import Component, Export
+from compiler.function import read_foreign_secret, read_secret
+from compiler.parameters import SOURCE_SECRET_ARN
+from schemas.migration import Migration
+
+PORT = 5432
+"""The port of the target."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A way into the target: an address, and the secret of one role."""
+
+    host: Export
+    secret: Export
+    secrets_key: Export
+
+
+def variables(component: Component, migration: Migration, login: Login) -> Mapping[str, Any]:
+    """The variables `{SOURCE,TARGET}_{HOST,PORT,NAME,SECRET_ARN,TLS,CA}`."""
+    source = migration.source.database
+    values = {
+        "SOURCE_HOST": source.host,
+        "SOURCE_PORT": str(source.port),
+        "SOURCE_NAME": source.name,
+        "SOURCE_SECRET_ARN": component.use(SOURCE_SECRET_ARN),
+        "SOURCE_TLS": source.tls.mode,
+        **target_variables(migration, component.use(login.host), component.use(login.secret)),
+    }
+    if source.tls.ca is not None:
+        values["SOURCE_CA"] = f"{CERTIFICATES}/source.pem"
+    return values
+
+
+def target_variables(migration: Migration, host: Any, secret: Any) -> dict[str, Any]:
+    """The variables of the target alone."""
+    return {
+        "TARGET_CA": f"{CERTIFICATES}/target.pem",
+        "TARGET_HOST": host,
+        "TARGET_NAME": migration.database_name,
+        "TARGET_PORT": str(PORT),
+        "TARGET_SECRET_ARN": secret,
+        "TARGET_TLS": "verify-full",
+    }
+
+
+def rights(component: Component, login: Login) -> list[policy.Statement]:
+    """The rights to read the secrets of both databases."""
+    return [
+        *read_foreign_secret(component.use(SOURCE_SECRET_ARN)),
+        *read_secret(component.use(login.secret), component.use(login.secrets_key)),
+    ]
+
+
+CAUSES: Mapping[str, str] = {
+    **{f"Environment.Variables.SOURCE_{name}": "source.database" for name in ("HOST", "PORT", "NAME")},
+    "Environment.Variables.SOURCE_SECRET_ARN": "source.database.secret",
+    "Environment.Variables.SOURCE_TLS": "source.database.tls",
+}
+"""For the source map: where these variables come from."""

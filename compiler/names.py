@@ -1,0 +1,50 @@
+"""Names and tags: the few physical names that AWS leaves no choice about, and what every resource is marked with."""
+
+import re
+from collections.abc import Mapping
+
+from schemas.migration import Migration
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def snake(name: str) -> str:
+    """Turn a CamelCase component name into its template's file name: `LoadBalancer` into `load_balancer`."""
+    return _WORD.sub("_", name).lower()
+
+
+def tags(migration: Migration) -> Mapping[str, str]:
+    """Tags of every resource: the operator's own, and which migration and environment it belongs to."""
+    return {
+        **migration.tags,
+        "Environment": migration.environment,
+        "Migration": migration.full_name,
+    }
+
+
+def replication(migration: Migration) -> str:
+    """Identifier of the DMS instance and task: CloudWatch and DMS events know them by no other name.
+
+    DMS allows 63 characters; a full name has 49 at most.
+    """
+    return migration.full_name
+
+
+def database_proxy(migration: Migration) -> str:
+    """Name of the RDS Proxy, which CloudFormation does not generate. RDS allows 63 characters."""
+    return migration.full_name
+
+
+def firewall_log_group(migration: Migration) -> str:
+    """Name of the firewall's log group: WAF delivers only to groups with this prefix."""
+    return f"aws-waf-logs-{migration.full_name}"
+
+
+def firewall_metric(migration: Migration) -> str:
+    """Name under which CloudWatch counts what the firewall does."""
+    return f"{migration.full_name}-firewall"
+
+
+def metric_namespace() -> str:
+    """CloudWatch namespace of the metrics that the validation function publishes."""
+    return "Paymig"

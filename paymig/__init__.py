@@ -1,0 +1,1 @@
+"""Deploy a migration, move its traffic, rehearse it."""

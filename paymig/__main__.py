@@ -1,0 +1,5 @@
+"""`python -m paymig`."""
+
+from paymig.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What paymig does with AWS."""

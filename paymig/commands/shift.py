@@ -1,0 +1,56 @@
+"""`paymig shift`: move a share of the traffic."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from paymig.options import aws_options, format_option, spec_argument, yes_option
+
+
+class Share(click.ParamType[int]):
+    """A whole percentage, written `10` or `10%`."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the share.
+
+        Raises:
+            click.BadParameter: it is no whole number from 0 to 100.
+        """
+        text = str(value).removesuffix("%")
+        if not text.isascii() or not text.isdigit() or int(text) > 100:
+            self.fail(f"{value!r} is no whole percentage from 0 to 100, such as 10 or 10%", param, ctx)
+        return int(text)
+
+
+@click.command(epilog="Example: paymig shift --to 10%")
+@spec_argument
+@click.option("--to", "share", type=Share(), required=True, help="The share of traffic that AWS gets: 10 or 10%.")
+@yes_option
+@aws_options
+@format_option
+def command(
+    spec: Path,
+    environment: str | None,
+    share: int,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    output: str,
+) -> None:
+    """Move traffic so that AWS gets a share of it.
+
+    Both weights change in one batch; the command waits until every name server has them and reads them back.
+    """
+    from paymig.aws.session import Aws
+    from paymig.console import Console
+    from paymig.traffic import move
+    from schemas.load import load
+
+    migration = load(spec, environment).migration
+    console = Console(output)
+    aws = Aws.for_spec(migration.region, profile, region, endpoint_url)
+    move(aws, migration, share, console, yes).show(console)

@@ -1,0 +1,1 @@
+"""An AWS on the loopback interface, for rehearsals, tests and laptops."""

@@ -1,0 +1,60 @@
+"""Every resource type and service this plugin adds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paymig.embedded.plugin import (
+    autoscaling,
+    cloudtrail,
+    cloudwatch,
+    code_signing,
+    codedeploy,
+    databases,
+    dms,
+    ec2_network,
+    ec2_private_lines,
+    load_balancing,
+    nested,
+    nested_changes,
+    route53,
+    secretsmanager,
+    storage,
+    wafv2,
+)
+from paymig.embedded.plugin.resources import register
+
+if TYPE_CHECKING:
+    from paymig.embedded.seed import Seed
+
+
+def install(seed: Seed) -> frozenset[str]:
+    """Register everything; gives the names of the types that wait for services while they run."""
+    ec2_private_lines.TransitGateways(seed.transit_gateways).install()
+    autoscaling.install()
+    cloudwatch.install()
+    code_signing.install()
+    codedeploy.install()
+    dms.install()
+    nested.install()
+    nested_changes.install()
+    secretsmanager.install()
+    wafv2.install()
+    amended = load_balancing.install() | storage.install() | databases.install(seed.database_endpoint)
+    types = (
+        nested.NestedStack(),
+        *autoscaling.TYPES,
+        *cloudtrail.TYPES,
+        *cloudwatch.TYPES,
+        *code_signing.TYPES,
+        *codedeploy.TYPES,
+        *databases.types(seed.database_endpoint),
+        *dms.TYPES,
+        *ec2_network.TYPES,
+        *ec2_private_lines.TYPES,
+        *route53.TYPES,
+        *secretsmanager.TYPES,
+        *wafv2.TYPES,
+    )
+    register(*types)
+    return amended | {kind.type_name for kind in types}

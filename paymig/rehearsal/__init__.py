@@ -1,0 +1,1 @@
+"""A whole cutover on one machine."""

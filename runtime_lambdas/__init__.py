@@ -1,0 +1,1 @@
+"""What runs inside AWS: a folder for each function, and `runtime`, which they share through their layer."""

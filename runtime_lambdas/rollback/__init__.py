@@ -1,0 +1,1 @@
+"""The way back while the source is still the writer: all traffic to the old API."""

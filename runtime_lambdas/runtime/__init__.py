@@ -1,0 +1,1 @@
+"""What the functions share: the database, who the writer is, AWS clients, and one JSON line for each event."""

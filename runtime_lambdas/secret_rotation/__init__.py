@@ -1,0 +1,1 @@
+"""The rotation of a PostgreSQL role's password, as Secrets Manager asks for it."""

@@ -1,0 +1,1 @@
+"""Where the steps of the switchover run: inside the VPC, next to both databases."""

@@ -1,0 +1,1 @@
+"""The comparison of both databases, while both are in use."""

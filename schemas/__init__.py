@@ -1,0 +1,1 @@
+"""The migration.yaml: its models, its positions, its diagnostics."""

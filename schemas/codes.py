@@ -1,0 +1,71 @@
+"""Every diagnostic code with its title; a code never changes its meaning.
+
+PMG0xx: the file as YAML. PMG1xx: the shape of the spec. PMG2xx: fields that contradict each other. PMG3xx: limits of
+AWS and of the templates. PMG9xx: findings of others (cfn-lint, CloudFormation) traced back to the spec.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "PMG001": "The file cannot be read",
+        "PMG002": "Not valid YAML",
+        "PMG003": "The same key twice",
+        "PMG004": "Merge keys are not read",
+        "PMG005": "Not one mapping",
+        "PMG006": "Tags are not read",
+        "PMG007": "A key that is no text",
+        "PMG008": "A number without a value",
+        "PMG009": "Too large or too deep",
+        "PMG010": "Unknown environment",
+        "PMG011": "Not in an overlay",
+        "PMG101": "Unknown key",
+        "PMG102": "Missing key",
+        "PMG103": "Wrong type",
+        "PMG104": "Not one of the known values",
+        "PMG105": "Number out of range",
+        "PMG106": "Text of the wrong form",
+        "PMG107": "Wrong or missing unit",
+        "PMG108": "Not an address",
+        "PMG109": "Too few entries",
+        "PMG110": "Never a secret here",
+        "PMG201": "Exactly one of them",
+        "PMG202": "Networks overlap",
+        "PMG203": "VPC network of the wrong size",
+        "PMG204": "Steps that do not rise to 100%",
+        "PMG205": "Pause budget under the heartbeat interval",
+        "PMG206": "Bake longer than the rollback window",
+        "PMG207": "Gate looser than its alarm",
+        "PMG208": "Least above most",
+        "PMG209": "Outside the allowed range",
+        "PMG210": "Full comparison more often than the quick one",
+        "PMG211": "Not a single SELECT",
+        "PMG212": "Named twice",
+        "PMG213": "No such file",
+        "PMG214": "Unknown built-in code",
+        "PMG215": "No such handler",
+        "PMG216": "Setting of another engine",
+        "PMG217": "Public addresses as the data centre's network",
+        "PMG218": "Access logs kept less than a year",
+        "PMG219": "CNAME at the apex",
+        "PMG220": "Record outside its zone",
+        "PMG221": "No authority to verify with",
+        "PMG301": "More zones than the region has",
+        "PMG302": "Unknown region",
+        "PMG303": "Engine version that Aurora does not offer",
+        "PMG304": "Name that AWS refuses",
+        "PMG305": "Secret in another region",
+        "PMG306": "Tag that AWS refuses",
+        "PMG307": "Unknown DMS instance class",
+        "PMG310": "Template over a CloudFormation limit",
+        "PMG311": "Function environment over Lambda's limit",
+        "PMG312": "Patch that cannot be merged",
+        "PMG313": "Template that cannot be nested",
+        "PMG314": "Function code that cannot be bundled",
+        "PMG315": "Not a certificate authority",
+        "PMG316": "Service that the region lacks",
+        "PMG901": "Finding of cfn-lint",
+        "PMG902": "CloudFormation could not do it",
+    }
+)

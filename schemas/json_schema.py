@@ -1,0 +1,159 @@
+"""The JSON Schema of migration.yaml, so that editors complete, explain and check it.
+
+`python -m schemas.json_schema` writes it, `--check` says whether the written one is stale.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from schemas.migration import Migration
+from schemas.models import fields_of, model_in
+from schemas.overlays import NOT_IN_OVERLAY
+
+FILE = Path(__file__).with_name("migration.schema.json")
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema, draft 2020-12."""
+    generated = Migration.model_json_schema(by_alias=True)
+    definitions: dict[str, Any] = generated.pop("$defs")
+    for model in _models(Migration):
+        _explain(definitions.get(model.__name__, generated), model)
+    definitions |= _overlays(generated, definitions)
+    generated["properties"]["environments"]["patternProperties"] = {
+        pattern: {"$ref": "#/$defs/Overlay"} for pattern in generated["properties"]["environments"]["patternProperties"]
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "migration.yaml",
+        **_tidy(generated),
+        "$defs": {name: _tidy(definition) for name, definition in sorted(definitions.items())},
+    }
+
+
+def text() -> str:
+    """Return the JSON Schema as the file holds it."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _models(model: type[BaseModel]) -> dict[type[BaseModel], None]:
+    found: dict[type[BaseModel], None] = {model: None}
+    for field in fields_of(model).values():
+        inner = model_in(field.annotation)
+        if inner is not None:
+            found |= _models(inner)
+    return found
+
+
+def _explain(definition: dict[str, Any], model: type[BaseModel]) -> None:
+    """Give each property of a model an example and, where it may be left out, a default."""
+    for key, field in fields_of(model).items():
+        entry = definition["properties"][key]
+        entry["description"] = field.description
+        entry["examples"] = [example(field)]
+        if not field.is_required():
+            default = field.default
+            entry["default"] = {} if default is PydanticUndefined else default
+
+
+def example(field: FieldInfo) -> Any:
+    """Return an example of a field's value; of a section, all its defaults."""
+    if field.examples:
+        return field.examples[0]
+    inner = model_in(field.annotation)
+    return {key: example(part) for key, part in fields_of(inner).items()} if inner is not None else None
+
+
+def _overlays(top: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return definitions in which nothing is required: an overlay says only what differs.
+
+    The entries of lists keep what they require, since an overlay replaces a list as a whole.
+    """
+    partial = {name for name, definition in definitions.items() if "required" in definition}
+    while True:
+        users = {name for name, definition in definitions.items() if _references(definition) & partial}
+        if users <= partial:
+            break
+        partial |= users
+
+    def relaxed(definition: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: {name: redirected(entry) for name, entry in value.items()} if key == "properties" else value
+            for key, value in definition.items()
+            if key not in ("required", "description")
+        }
+
+    def redirected(entry: Any) -> Any:
+        if isinstance(entry, list):
+            return [redirected(part) for part in entry]
+        if not isinstance(entry, dict):
+            return entry
+        name = str(entry.get("$ref", "")).removeprefix(_PREFIX)
+        rest = {
+            key: redirected(value) if key == "anyOf" else value
+            for key, value in entry.items()
+            if key not in ("$ref", "default")
+        }
+        return ({"$ref": _PREFIX + (f"Overlay{name}" if name in partial else name)} if name else {}) | rest
+
+    properties = {key: entry for key, entry in top["properties"].items() if key not in NOT_IN_OVERLAY}
+    overlay = relaxed({**top, "properties": properties})
+    overlay["description"] = "What differs in this environment: mappings merge, everything else replaces."
+    return {f"Overlay{name}": relaxed(definitions[name]) for name in partial} | {"Overlay": overlay}
+
+
+_PREFIX = "#/$defs/"
+
+
+def _references(definition: dict[str, Any]) -> set[str]:
+    """Name the definitions that a mapping's properties are, not those of entries of lists."""
+    return {
+        option["$ref"].removeprefix(_PREFIX)
+        for entry in definition["properties"].values()
+        for option in (entry, *entry.get("anyOf", ()))
+        if "$ref" in option
+    }
+
+
+def _tidy(node: Any, named: bool = False) -> Any:
+    """Drop the titles that only repeat a name, and close mappings whose keys have a pattern.
+
+    Args:
+        node: part of the schema.
+        named: whether the keys of this mapping are names and no keywords.
+    """
+    if isinstance(node, list):
+        return [_tidy(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    keep = {
+        key: value if key in ("default", "examples") and not named else _tidy(value, key in _NAMED and not named)
+        for key, value in node.items()
+        if key != "title" or named
+    }
+    return keep | ({"additionalProperties": False} if "patternProperties" in node and not named else {})
+
+
+_NAMED = ("properties", "patternProperties")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the schema, or with `--check` compare it; return the exit code."""
+    wanted = text()
+    if arguments == ["--check"]:
+        if FILE.exists() and FILE.read_text(encoding="utf-8") == wanted:
+            return 0
+        sys.stderr.write(f"{FILE.name} is stale: run python -m schemas.json_schema\n")
+        return 1
+    FILE.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
