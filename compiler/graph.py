@@ -10,7 +10,24 @@ from dataclasses import dataclass
 from html import escape
 
 _NESTED = "AWS::CloudFormation::Stack"
-_BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 168, 46, 150, 30, 24
+_MARGIN, _BOX_WIDTH, _BOX_HEIGHT, _LINE, _REACH = 24, 170, 42, 16, 22
+_TEXT_AT, _LETTERS, _LETTER = (
+    480,
+    96,
+    6.6,
+)  # the column of words: where it begins, how long a line is, how wide a letter
+_COLOURS = (
+    "#3b5bdb",
+    "#d6336c",
+    "#2b8a3e",
+    "#e8590c",
+    "#7048e8",
+    "#0c8599",
+    "#a61e4d",
+    "#5c940d",
+    "#1864ab",
+    "#862e9c",
+)
 
 
 @dataclass(frozen=True)
@@ -49,46 +66,55 @@ def mermaid(graph: Graph) -> str:
 
 
 def svg(graph: Graph, title: str) -> str:
-    """Draw the graph as a self-contained SVG: givers left of takers, the values in each arrow's tooltip."""
-    ranks = _ranks(graph.nodes, graph.edges)
-    columns: dict[int, list[str]] = defaultdict(list)
+    """Draw the graph as a self-contained SVG: a box for each component, an arc for each wire, the values in words."""
+    places: dict[str, int] = {}
+    bottom = 2 * _MARGIN + 20
     for name in graph.nodes:
-        columns[ranks[name]].append(name)
-    tallest = max(len(column) for column in columns.values())
-    height = 2 * _MARGIN + 30 + tallest * (_BOX_HEIGHT + _GAP_Y)
-    width = 2 * _MARGIN + len(columns) * _BOX_WIDTH + (len(columns) - 1) * _GAP_X
-    place: dict[str, tuple[int, int]] = {}
-    for rank, column in columns.items():
-        top = (height + 30 - len(column) * (_BOX_HEIGHT + _GAP_Y) + _GAP_Y) // 2
-        for row, name in enumerate(column):
-            place[name] = (_MARGIN + rank * (_BOX_WIDTH + _GAP_X), top + row * (_BOX_HEIGHT + _GAP_Y))
+        takes = sum(taker == name for _, taker in graph.edges)
+        places[name] = bottom
+        bottom += max(_BOX_HEIGHT, takes * _LINE) + 18
+    colours = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(graph.nodes)}
+    width = round(_TEXT_AT + _LETTERS * _LETTER + _MARGIN)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="14">',
-        "<style>.c{fill:#f4f6fb;stroke:#3b5bdb}.t{fill:#1b2559}.e{stroke:#7c8db5;fill:none;stroke-width:1.4}"
-        ".e:hover{stroke:#d6336c;stroke-width:3}.n{fill:#5c6a8a;font-size:11px}"
-        "@media(prefers-color-scheme:dark){.c{fill:#1c2333;stroke:#91a7ff}.t{fill:#e7ecff}.n{fill:#9fb0d8}}</style>",
-        '<defs><marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0L8 4L0 8z" fill="#7c8db5"/></marker></defs>',
-        f'<text class="t" x="{_MARGIN}" y="{_MARGIN + 8}" font-weight="600">{escape(title)}</text>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom}" width="{width}" height="{bottom}" '
+        f'role="img" aria-label="{escape(title)}" font-family="system-ui, \'DejaVu Sans\', sans-serif" font-size="14">',
+        "<style>.b{fill:#fff}.c{fill:#f4f6fb;stroke-width:1.6}.t{fill:#1b2559}.n{fill:#5c6a8a;font-size:12px}"
+        ".e{fill:none;stroke-width:1.5;opacity:.75}.e:hover{stroke-width:4;opacity:1}"
+        "@media(prefers-color-scheme:dark){.b{fill:#0f1420}.c{fill:#1c2333}.t{fill:#e7ecff}.n{fill:#a9b8de}}</style>",
+        f'<rect class="b" width="{width}" height="{bottom}"/>',
+        f'<text class="t" x="{_MARGIN}" y="{_MARGIN + 12}" font-weight="600">{escape(title)}</text>',
     ]
     for (giver, taker), names in graph.edges.items():
-        (x1, y1), (x2, y2) = place[giver], place[taker]
-        values = ", ".join(names)
-        x1, y1, y2 = x1 + _BOX_WIDTH, y1 + _BOX_HEIGHT // 2, y2 + _BOX_HEIGHT // 2
-        bend = (x2 - x1) // 2
+        parts.append(_arc(graph, places, colours[giver], giver, taker, ", ".join(names)))
+    for name, top in places.items():
         parts.append(
-            f'<path class="e" marker-end="url(#a)" d="M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}">'
-            f"<title>{escape(f'{_words(giver)} to {_words(taker)}: {values}')}</title></path>"
+            f'<rect class="c" stroke="{colours[name]}" x="{_MARGIN}" y="{top}" width="{_BOX_WIDTH}" '
+            f'height="{_BOX_HEIGHT}" rx="7"/>'
+            f'<text class="t" x="{_MARGIN + 12}" y="{top + 26}">{escape(_words(name))}</text>'
         )
-    for name, (x, y) in place.items():
-        given = sum(len(n) for (giver, _), n in graph.edges.items() if giver == name)
-        parts.append(
-            f'<rect class="c" x="{x}" y="{y}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="7"/>'
-            f'<text class="t" x="{x + 12}" y="{y + 20}">{escape(_words(name))}</text>'
-            f'<text class="n" x="{x + 12}" y="{y + 36}">gives {given} values</text>'
-        )
+        wires = [(giver, values) for (giver, taker), values in graph.edges.items() if taker == name]
+        for line, (giver, values) in enumerate(sorted(wires, key=lambda wire: graph.nodes.index(wire[0]))):
+            words = f": {', '.join(values)}"
+            room = _LETTERS - len(giver)
+            words = words if len(words) <= room else words[: room - 1].rsplit(",", 1)[0] + " …"
+            parts.append(
+                f'<text class="n" x="{_TEXT_AT}" y="{top + 12 + line * _LINE}">'
+                f'<tspan fill="{colours[giver]}" font-weight="600">{escape(_words(giver))}</tspan>{escape(words)}'
+                f"<title>{escape(', '.join(values))}</title></text>"
+            )
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _arc(graph: Graph, places: Mapping[str, int], colour: str, giver: str, taker: str, values: str) -> str:
+    """Draw one wire: out of the giver's lower half, into the taker's upper half, the wider the further it goes."""
+    distance = abs(graph.nodes.index(taker) - graph.nodes.index(giver))
+    x, bend = _MARGIN + _BOX_WIDTH, _MARGIN + _BOX_WIDTH + 14 + distance * _REACH
+    y1, y2 = places[giver] + _BOX_HEIGHT - 12, places[taker] + 12
+    return (
+        f'<path class="e" stroke="{colour}" d="M{x} {y1}C{bend} {y1} {bend} {y2} {x + 7} {y2}">'
+        f"<title>{escape(f'{_words(giver)} to {_words(taker)}: {values}')}</title></path>"
+        f'<path fill="{colour}" d="M{x + 1} {y2}l7 -3.5v7z"/>'
+    )
 
 
 def _words(name: str) -> str:

@@ -88,7 +88,7 @@ def test_graph_draws_every_component(capsys, tmp_path):
     assert code == 0
     for name in ("Network", "LoadBalancer", "Routing"):
         assert f"  {name}[" in mermaid
-    assert picture.read_text().count("<rect") == mermaid.count("[")
+    assert picture.read_text().count('class="c"') == mermaid.count("[")
     assert run(capsys, "graph", str(SPECS / "payments.yaml"), "-o", str(tmp_path / "graph.bmp"))[0] == 2
 
 
