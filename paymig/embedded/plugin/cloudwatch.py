@@ -1,7 +1,9 @@
-"""CloudWatch: alarms over metric math, and composite alarms."""
+"""CloudWatch: alarms over metric math, composite alarms, and the events that tell of an alarm's new state."""
 
 from __future__ import annotations
 
+import json
+import uuid
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paymig.embedded.plugin import host
@@ -53,7 +55,42 @@ class CompositeAlarm(_AnyAlarm):
 
 
 def install() -> None:
-    """Let PutMetricAlarm keep `Metrics`, so that DescribeAlarms shows them."""
+    """Let PutMetricAlarm keep `Metrics`, and send an event to EventBridge whenever an alarm changes its state."""
+    _keep_metrics()
+    _send_events()
+
+
+def _send_events() -> None:
+    cloudwatch, responses = host.module("services.cloudwatch"), host.module("core.responses")
+    notify = cloudwatch._dispatch_alarm_actions
+
+    def notify_and_send(alarm: dict[str, Any], old: str, new: str, reason: str) -> None:
+        notify(alarm, old, new, reason)
+        now = responses.now_iso()
+        detail = {
+            "alarmName": alarm["AlarmName"],
+            "configuration": {"description": alarm.get("AlarmDescription", "")},
+            "previousState": {"value": old},
+            "state": {"value": new, "reason": reason, "timestamp": now},
+        }
+        host.module("services.eventbridge")._dispatch_event(
+            {
+                "EventId": str(uuid.uuid4()),
+                "Source": "aws.cloudwatch",
+                "DetailType": "CloudWatch Alarm State Change",
+                "Detail": json.dumps(detail),
+                "EventBusName": "default",
+                "Time": now,
+                "Resources": [alarm["AlarmArn"]],
+                "Account": responses.get_account_id(),
+                "Region": responses.get_region(),
+            }
+        )
+
+    cloudwatch._dispatch_alarm_actions = notify_and_send
+
+
+def _keep_metrics() -> None:
     stock: StockOperation
 
     async def put_metric_alarm(request: dict[str, Any]) -> dict[str, Any]:
