@@ -45,13 +45,17 @@ templates: $(STAMP) ## Run cfn-lint over every example spec, compiled
 
 stale: $(STAMP) ## Fail when a generated file is out of date
 	@$(BIN)/python -m schemas.json_schema --check
+	@$(BIN)/python -m schemas.reference --check
 
-generate: $(STAMP) ## Rewrite the generated files: JSON Schema and golden templates
+generate: $(STAMP) ## Rewrite the generated files: JSON Schema, reference, golden templates, printed diagnostics
 	@$(BIN)/python -m schemas.json_schema
-	@$(BIN)/pytest tests/compiler/test_golden.py --update-golden
+	@$(BIN)/python -m schemas.reference
+	@$(BIN)/python -m tests.golden
+	@$(BIN)/python -m tests.diagnostics
 
 bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compile.py
+	@$(BIN)/python benchmarks/traffic.py 2>/dev/null
 
 lock: ## Refresh requirements.txt from pyproject.toml
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
