@@ -44,12 +44,18 @@ templates: $(STAMP) ## Run cfn-lint over every example spec, compiled
 	@for spec in $(SPECS); do $(BIN)/paymig compile $$spec -o build/$$(basename $$spec .yaml) --lint || exit 1; done
 
 stale: $(STAMP) ## Fail when a generated file is out of date
+	@$(BIN)/python -m schemas.freeze --check
 	@$(BIN)/python -m schemas.json_schema --check
 	@$(BIN)/python -m schemas.reference --check
+	@$(BIN)/python -m schemas.formats.pages --check
+	@$(BIN)/python -m compiler.plan.provider_schemas --check
 
 generate: $(STAMP) ## Rewrite the generated files: JSON Schema, reference, golden templates, printed diagnostics
+	@$(BIN)/python -m schemas.freeze
 	@$(BIN)/python -m schemas.json_schema
 	@$(BIN)/python -m schemas.reference
+	@$(BIN)/python -m schemas.formats.pages
+	@$(BIN)/python -m compiler.plan.provider_schemas
 	@$(BIN)/python -m tests.golden
 	@$(BIN)/python -m tests.diagnostics
 

@@ -3,7 +3,8 @@
 The plain script is made here from the compiled templates: every resource and property spelled out with troposphere's
 classes and functions as a person would type them, and the same bytes written; no YAML, no validation of a spec, no
 wiring, no source map, no Lambda bundles. It is the least that a compiler on troposphere can cost. Each round runs both
-as whole processes, in turn; the figures are medians, the ratio is the median of the rounds' ratios.
+as whole processes, in turn; the figures are medians, the ratio is the median of the rounds' ratios. Modules have their
+byte code, as pip leaves them, also where PYTHONDONTWRITEBYTECODE is set.
 
     python benchmarks/compile.py [--rounds 15]
 """
@@ -116,11 +117,14 @@ def plain_script(templates: Path, folder: Path) -> str:
     return HEAD.format(modules=", ".join(sorted(modules)), folder=str(folder)) + "\n".join(body) + "\n"
 
 
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+
 def timed(command: list[str]) -> tuple[float, float]:
     """Run a command; return its wall and processor seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+    subprocess.run(command, check=True, capture_output=True, env={**ENVIRONMENT, "PYTHONHASHSEED": "0"})
     wall = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from troposphere import Ref, Region
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 
-from compiler import names
+from compiler import audit, names
 from compiler.component import Component, Export
 from compiler.components.api import ApiExports
 from compiler.components.database import DatabaseExports
@@ -118,10 +118,10 @@ class Alarms:
         ]
 
     def of_replication(self, replication: ReplicationExports) -> list[Alarm]:
-        """The alarm on DMS's lag. A task that reports no lag replicates nothing."""
+        """Alarms on DMS's lag. A task that reports no lag replicates nothing."""
         if replication.task is None:
             return []
-        dimensions = {
+        of_task = {
             name: self._component.use(value) if isinstance(value, Export) else value
             for name, value in replication.dimensions
         }
@@ -132,9 +132,18 @@ class Alarms:
                 "monitoring.alarms.replication_lag",
                 self._migration.monitoring.alarms.replication_lag / timedelta(seconds=1),
                 "breaching",
-                **_metric("AWS/DMS", "CDCLatencyTarget", dimensions),
+                **_metric("AWS/DMS", "CDCLatencyTarget", of_task),
                 Statistic="Maximum",
-            )
+            ),
+            self._add(
+                "SourceLag",
+                "The source's log is read this late, in seconds; what is not read fills the source's disk.",
+                "monitoring.alarms.replication_lag",
+                self._migration.monitoring.alarms.replication_lag / timedelta(seconds=1),
+                "breaching",
+                **_metric("AWS/DMS", "CDCLatencySource", of_task),
+                Statistic="Maximum",
+            ),
         ]
 
     def of_edge(self, load_balancer: LoadBalancerExports) -> list[Alarm]:
@@ -195,6 +204,24 @@ class Alarms:
                 EvaluationPeriods=1,
                 DatapointsToAlarm=1,
             ),
+        ]
+
+    def of_audit(self) -> list[Alarm]:
+        """The alarm on attempts to blind the audit trail or to take a key away."""
+        return [
+            self._add(
+                "AuditTampering",
+                "Somebody in this account changed an audit trail, or disabled a key.",
+                "monitoring",
+                0,
+                "notBreaching",
+                Namespace=names.metric_namespace(),
+                MetricName=audit.metric(self._migration),
+                Period=_MINUTE,
+                Statistic="Sum",
+                EvaluationPeriods=1,
+                DatapointsToAlarm=1,
+            )
         ]
 
     def _add(

@@ -1,7 +1,7 @@
 """The components and what flows between them: the explicit list. The order of the stacks follows from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from compiler.assets import Assets
 from compiler.component import Component, Export
@@ -32,8 +32,7 @@ SECTIONS: Mapping[str, str] = {
 """The components by template name, each with the section of the spec it comes from."""
 
 
-@dataclass(frozen=True)
-class Assembly:
+class Assembly(NamedTuple):
     """The components, each after those it depends on, and what the root offers: several values make one list."""
 
     components: tuple[Component, ...]

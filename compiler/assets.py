@@ -1,12 +1,11 @@
 """The code that travels to AWS: what is bundled for a spec, and under which key it lies in the artefact bucket."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from compiler.bundle import Bundle, BundleError, bundle_archive, bundle_folder, runtime_layer
+from compiler.bundle import Bundle, BundleError, bundle_archive, bundle_files, bundle_folder, runtime_layer
 from compiler.driver import DriverError
 from compiler.refusal import Refusal
 from schemas.migration import Migration
@@ -73,7 +72,7 @@ def collect(migration: Migration, folder: Path) -> Assets:
     return Assets(
         {
             "api": _api(migration, folder),
-            "certificates": _certificates(certificates),
+            "certificates": bundle_files("certificates", {name: text.encode() for name, text in certificates.items()}),
             "runtime": runtime,
             **{name: _builtin(name) for name in FUNCTIONS},
         },
@@ -99,13 +98,6 @@ def _builtin(name: str, handler: str | None = None) -> Bundle:
     import runtime_lambdas
 
     return bundle_folder(Path(runtime_lambdas.__path__[0]) / name, name, handler=handler)
-
-
-def _certificates(files: Mapping[str, str]) -> Bundle:
-    with tempfile.TemporaryDirectory(prefix="paymig-") as folder:
-        for name, text in files.items():
-            (Path(folder) / name).write_text(text, encoding="ascii")
-        return bundle_folder(Path(folder), "certificates")
 
 
 def _source_authority(migration: Migration, folder: Path) -> str | None:

@@ -24,8 +24,8 @@ from troposphere.s3 import (
     VersioningConfiguration,
 )
 
-from compiler import policy
-from compiler.compile import to_json
+from compiler import exceptions, policy
+from compiler.json_text import to_json
 
 ACCOUNT_ROLES = {
     "dms-vpc-role": "AmazonDMSVPCManagementRole",
@@ -55,6 +55,9 @@ def bootstrap(missing_roles: frozenset[str] = frozenset(ACCOUNT_ROLES)) -> bytes
     table = _journal(template)
     for name in sorted(missing_roles):
         _role(template, name)
+    for resource in template.resources.values():
+        if metadata := exceptions.metadata("Bootstrap", resource):
+            resource.Metadata = metadata
     template.add_output(Output("ArtifactBucket", Value=Ref(bucket)))
     template.add_output(Output("JournalTable", Value=Ref(table)))
     return to_json(template.to_dict())

@@ -8,12 +8,14 @@ zlib releases and zlib-ng; stored, the driver layer is 11.8 MB instead of 4.3 MB
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from compiler import driver
+from compiler.files import copy_atomically, write_atomically
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can hold
 _LEFT_OUT = frozenset({"__pycache__", "tests"})
@@ -54,9 +56,18 @@ class Bundle:
             )
         return data
 
+    def write(self, path: Path) -> None:
+        """Write the bytes to a file, whole or not at all.
 
-@dataclass(frozen=True)
-class _Entry:
+        A cached file is copied without hashing it, unlike in `data`: `sha256` is there for whoever uses the copy.
+        """
+        if isinstance(self.content, bytes):
+            write_atomically(path, self.content)
+        else:
+            copy_atomically(self.content, path)
+
+
+class _Entry(NamedTuple):
     name: str
     data: bytes
     executable: bool
@@ -82,6 +93,12 @@ def bundle_folder(path: Path, root_name: str, *, handler: str | None = None) -> 
     if handler is not None:
         _check_handler(path, {entry.name for entry in entries}, handler)
     return _bundle(root_name or path.name, _pack(entries))
+
+
+def bundle_files(name: str, files: Mapping[str, bytes]) -> Bundle:
+    """Bundle files in a folder that is called `name`; their names are relative to it."""
+    entries = [_Entry(f"{name}/{file}", data, executable=False) for file, data in sorted(files.items())]
+    return _bundle(name, _pack(entries))
 
 
 def bundle_archive(path: Path, handler: str) -> Bundle:
@@ -141,7 +158,7 @@ def runtime_layer(python_version: str = driver.DEFAULT_PYTHON, architecture: dri
         return Bundle(name, made.stem.partition("-")[2], made)
     packed = _pack(sorted([*shared, *_unpack(wheel)], key=lambda entry: entry.name))
     bundle = _bundle(name, packed)
-    driver.write_atomically(folder / f"{key}-{bundle.sha256}.zip", packed)
+    write_atomically(folder / f"{key}-{bundle.sha256}.zip", packed)
     return bundle
 
 

@@ -1,7 +1,6 @@
 """From a spec to templates, code and source map, always the same bytes for the same spec."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from compiler.assemble import SECTIONS, assemble
 from compiler.assets import Assets, collect
 from compiler.bundle import Bundle
 from compiler.component import Cause, DeployParameter
-from compiler.driver import write_atomically
+from compiler.files import write_atomically
+from compiler.json_text import to_json
 from compiler.refusal import Refusal
 from compiler.root import PARAMETERS, root
 from compiler.source_map import SourceMap
@@ -118,11 +118,6 @@ def _over_limits(contents: Mapping[str, Mapping[str, Any]], templates: Mapping[s
     ]
 
 
-def to_json(content: Any) -> bytes:
-    """Write JSON as every file of ours: sorted keys, one space of indent, a final newline."""
-    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
 def _key(name: str, body: bytes) -> str:
     return f"templates/{name}.{hashlib.sha256(body).hexdigest()[:32]}.json"
 
@@ -142,7 +137,7 @@ def write(compiled: Compiled, folder: Path) -> None:
         path = folder / key
         files[path] = b""
         if not path.is_file():
-            write_atomically(path, compiled.assets[name].data)
+            compiled.assets[name].write(path)
     for path in [*(folder / "templates").glob("*.json"), *(folder / "assets").glob("*.zip")]:
         if path not in files:
             path.unlink()

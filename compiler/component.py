@@ -6,16 +6,17 @@ and a cycle can't be written.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from troposphere import AWSObject, Output, Parameter, Ref, Tags, Template
+
+from compiler import exceptions
 
 R = TypeVar("R", bound=AWSObject)
 
 
-@dataclass(frozen=True)
-class Export:
+class Export(NamedTuple):
     """A value that one component offers to others."""
 
     component: str
@@ -28,8 +29,7 @@ class Export:
         return self.component + self.name
 
 
-@dataclass(frozen=True)
-class DeployParameter:
+class DeployParameter(NamedTuple):
     """A value known only when the stacks are deployed: it enters through the root's parameters.
 
     Attributes:
@@ -48,12 +48,11 @@ class DeployParameter:
         return self.name
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(NamedTuple):
     """Which part of the spec a resource, or one of its properties, comes from."""
 
     resource: str
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = MappingProxyType({})
 
 
 class Component:
@@ -73,7 +72,7 @@ class Component:
         self._tags = tags
 
     def add(self, resource: R, cause: str, **properties: str) -> R:
-        """Add a resource, with the tags every resource bears.
+        """Add a resource, with the tags every resource bears and its exceptions from scanners' rules.
 
         Args:
             resource: the troposphere resource; its title is the logical id.
@@ -84,6 +83,8 @@ class Component:
             The resource itself, to refer to.
         """
         self._tag(resource)
+        if metadata := exceptions.metadata(self.name, resource):
+            resource.Metadata = metadata
         self.causes[title(resource)] = Cause(cause, properties)
         self.template.add_resource(resource)
         return resource

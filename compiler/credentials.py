@@ -9,16 +9,18 @@ from troposphere.awslambda import Permission
 from troposphere.rds import DBCluster
 from troposphere.secretsmanager import (
     GenerateSecretString,
+    ResourcePolicy,
     RotationRules,
     RotationSchedule,
     Secret,
     SecretTargetAttachment,
 )
 
-from compiler import policy
+from compiler import names, policy
 from compiler.component import Component
 from compiler.databases import target_variables
 from compiler.function import Foundations, Place, function, read_secret
+from schemas.migration import Migration
 
 _ROLES = {
     "Api": ("paymig_api", "The payments API's role on the target.", "api"),
@@ -83,8 +85,37 @@ def credentials(
             ),
             "replication",
         )
+    for role, secret in secrets.items():
+        readers = ResourcePolicy(
+            f"{role}SecretPolicy",
+            SecretId=Ref(secret),
+            BlockPublicPolicy=True,
+            ResourcePolicy=_readers(foundations.migration),
+        )
+        if role in _ATTACHED:
+            # Whoever deploys attaches the secret to its database before the door closes.
+            readers.DependsOn = f"{role}SecretAttachment"
+        component.add(readers, "security")
     _rotation(component, foundations, cluster, ready, place, layers, secrets_key, secrets)
     return secrets
+
+
+def _readers(migration: Migration) -> dict[str, Any]:
+    """Refuse the secret to every principal that does not bear this migration's tag, whatever its own rights say."""
+    return policy.document(
+        {
+            "Sid": "OnlyThisMigration",
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": "*",
+            "Condition": {
+                "StringNotEquals": {f"aws:PrincipalTag/{names.MIGRATION_TAG}": migration.full_name},
+                # CloudFormation reads it on behalf of who deploys, to attach it to its database.
+                "ForAllValues:StringNotEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]},
+            },
+        }
+    )
 
 
 def _rotation(
@@ -127,6 +158,7 @@ def _rotation(
         ],
         layers=layers,
         place=place,
+        reserved=len(secrets),
     )
     permission = component.add(
         Permission(

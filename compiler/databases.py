@@ -1,8 +1,7 @@
 """How a function reaches the two databases: its variables and its rights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from compiler import policy
 from compiler.assets import CERTIFICATES
@@ -15,8 +14,7 @@ PORT = 5432
 """The port of the target."""
 
 
-@dataclass(frozen=True)
-class Login:
+class Login(NamedTuple):
     """A way into the target: an address, and the secret of one role."""
 
     host: Export

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from compiler.files import write_atomically
 
 Architecture = Literal["x86_64", "arm64"]
 
@@ -21,8 +21,7 @@ DEFAULT_PYTHON = "3.13"
 VERSION = "2.9.13"
 
 
-@dataclass(frozen=True)
-class Wheel:
+class Wheel(NamedTuple):
     """A published build of psycopg2-binary: the platform tag of its file name and the SHA-256 of its bytes."""
 
     python: str
@@ -64,19 +63,6 @@ def cache_folder() -> Path:
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "paymig"
     return Path.home() / ".cache" / "paymig"
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that another process sees either nothing at `path` or all of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def choose(python_version: str, architecture: Architecture) -> Wheel:
@@ -129,6 +115,7 @@ def _checked(wheel: Wheel, data: bytes, origin: str) -> bytes:
 
 def _fetch(wheel: Wheel) -> bytes:
     import subprocess
+    import tempfile
 
     with tempfile.TemporaryDirectory(prefix="paymig-driver-") as folder:
         command = [

@@ -8,7 +8,9 @@ from troposphere.logs import LogGroup
 from troposphere.wafv2 import (
     AllowAction,
     BlockAction,
+    Body,
     DefaultAction,
+    FieldToMatch,
     LoggingConfiguration,
     LoggingConfigurationFieldToMatch,
     ManagedRuleGroupStatement,
@@ -16,7 +18,9 @@ from troposphere.wafv2 import (
     RateBasedStatement,
     RuleAction,
     SingleHeader,
+    SizeConstraintStatement,
     Statement,
+    TextTransformation,
     VisibilityConfig,
     WebACL,
     WebACLAssociation,
@@ -28,6 +32,7 @@ from compiler.component import Component
 from schemas.migration import Migration
 
 _AS_THE_GROUP_SAYS: dict[str, Any] = {"None": {}}
+_INSPECTED_BYTES = 8192  # how much of a body the firewall sees in front of a load balancer
 _MANAGED = (
     "AWSManagedRulesAmazonIpReputationList",
     "AWSManagedRulesCommonRuleSet",
@@ -104,7 +109,22 @@ def _rules(migration: Migration) -> list[WebACLRule]:
                 )
             ),
             VisibilityConfig=_visibility("RateLimit"),
-        )
+        ),
+        WebACLRule(
+            Name="BodySize",
+            Priority=1,
+            Action=RuleAction(Block=BlockAction()),
+            Statement=Statement(
+                SizeConstraintStatement=SizeConstraintStatement(
+                    ComparisonOperator="GT",
+                    # What does not fit is not looked at: padding would carry an attack past every other rule.
+                    FieldToMatch=FieldToMatch(Body=Body(OversizeHandling="MATCH")),
+                    Size=_INSPECTED_BYTES,
+                    TextTransformations=[TextTransformation(Priority=0, Type="NONE")],
+                )
+            ),
+            VisibilityConfig=_visibility("BodySize"),
+        ),
     ]
     if migration.security.waf.managed_rules == "default":
         rules += [
@@ -115,7 +135,7 @@ def _rules(migration: Migration) -> list[WebACLRule]:
                 Statement=Statement(ManagedRuleGroupStatement=ManagedRuleGroupStatement(Name=name, VendorName="AWS")),
                 VisibilityConfig=_visibility(name),
             )
-            for priority, name in enumerate(_MANAGED, 1)
+            for priority, name in enumerate(_MANAGED, len(rules))
         ]
     return rules
 

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, Sub
 from troposphere.awslambda import Code, Environment, Function, LoggingConfig, TracingConfig, VPCConfig
@@ -30,8 +29,7 @@ _NETWORK_INTERFACES = [
 ]
 
 
-@dataclass(frozen=True)
-class Foundations:
+class Foundations(NamedTuple):
     """What every function stands on.
 
     Attributes:
@@ -45,8 +43,7 @@ class Foundations:
     logs_key: Export
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where in the VPC a function runs: its subnets, its security group."""
 
     subnets: Export

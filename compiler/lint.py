@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from compiler.compile import ROOT, Compiled, to_json
+from compiler.compile import ROOT, Compiled
+from compiler.json_text import to_json
 from schemas.diagnostics import Diagnostic, Severity
 
 _KEY = re.compile(r"templates/(.+)\.[0-9a-f]{32}\.json$")

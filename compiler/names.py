@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from schemas.migration import Migration
 
+MIGRATION_TAG = "Migration"
+"""The tag that says which migration a resource, and so a role, belongs to."""
+
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -18,7 +21,7 @@ def tags(migration: Migration) -> Mapping[str, str]:
     return {
         **migration.tags,
         "Environment": migration.environment,
-        "Migration": migration.full_name,
+        MIGRATION_TAG: migration.full_name,
     }
 
 

@@ -1,9 +1,10 @@
-"""IAM documents and keys: least rights in few words."""
+"""IAM documents, keys and closed doors: least rights in few words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from troposphere import AccountId, Sub
+from troposphere.ec2 import SecurityGroupRule
 from troposphere.kms import Key
 
 from compiler.component import Component
@@ -132,3 +133,10 @@ def service_use(service: Any, condition: Mapping[str, Any] | None = None) -> Sta
 def _key_statement(sid: str, actions: str | Sequence[str], condition: Mapping[str, Any] | None = None) -> Statement:
     """A key policy's statement for this account's roles, which need the right in their own policies too."""
     return {**allow(actions, "*", condition), "Sid": sid, "Principal": {"AWS": ACCOUNT_ROOT}}
+
+
+def nowhere() -> SecurityGroupRule:
+    """An outbound rule that leads nowhere: without any, a security group may talk to everybody."""
+    return SecurityGroupRule(
+        CidrIp="127.0.0.1/32", Description="Nothing else leaves.", IpProtocol="icmp", FromPort=-1, ToPort=-1
+    )

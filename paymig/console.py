@@ -17,10 +17,12 @@ class Console:
 
     Args:
         output: "text" or "json"; with "json" the result is one JSON document.
+        stream: with "json", print events as well, one JSON object a line, and the result as the last line.
     """
 
-    def __init__(self, output: str = "text") -> None:
+    def __init__(self, output: str = "text", stream: bool = False) -> None:
         self.json = output == "json"
+        self.stream = self.json and stream
         self.out = RichConsole(file=sys.stdout, highlight=False, soft_wrap=True)
         self.err = RichConsole(file=sys.stderr, highlight=False, soft_wrap=True)
 
@@ -28,9 +30,16 @@ class Console:
         """Report progress."""
         self.err.print(line)
 
+    def event(self, data: Mapping[str, Any]) -> None:
+        """Print something that happened, where events are streamed."""
+        if self.stream:
+            click.echo(json.dumps(data, default=str))
+
     def result(self, data: Mapping[str, Any], text: RenderableType) -> None:
         """Print the command's result once: `data` as JSON, or `text` for a person."""
-        if self.json:
+        if self.stream:
+            self.event({"event": "result", **data})
+        elif self.json:
             click.echo(json.dumps(data, indent=2, default=str))
         else:
             self.out.print(text)

@@ -2,27 +2,37 @@
 
 Weights are runtime state. A deploy passes the live weights on, and when they differ from those of the last deploy it
 first executes a change set with nothing but that difference, so that a rollback of the real change restores the
-weights that were live, not older ones.
+weights that were live, not older ones. The lease keeps everybody else from moving them meanwhile; whoever may move them
+without asking, a rollback, voids the change sets that hold older ones.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from compiler.compile import Compiled
+from paymig import plan
 from paymig.aws import artefacts, bootstrap, change_set, stack, weights
 from paymig.aws.change_set import ChangeSet
-from paymig.aws.events import Follower, root_cause
 from paymig.aws.session import Aws
+from paymig.aws.waiting import paces
 from paymig.console import Console
-from paymig.errors import StackFailed
-from paymig.progress import show
-from paymig.trace import explain_failure
+from paymig.drift import refuse_drift
+from paymig.errors import Refused
+from paymig.follow import Watch
+from paymig.journal.hold import Hold, hold
+from paymig.journal.journal import Journal
+from paymig.journal.lease import LIFE, LeaseHeld
+from paymig.journal.table import Table
 from schemas.load import Spec
 from schemas.migration import Migration
 
-_GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE")
+_PATIENCE = LIFE.total_seconds() + 15
+"""Seconds to wait for a deploy that holds the lease and has not started anything: a dead one's lease ends earlier."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,8 @@ class Deployment:
     """How a deploy ended.
 
     Attributes:
-        outcome: `created`, `updated`, `unchanged`, or `proposed` when only the change set was made.
+        outcome: `created`, `updated`, `unchanged`, `followed` when another deploy had done it all, or `proposed` when
+            only the change set was made.
         outputs: the root stack's.
         seconds: from the first upload to the end.
     """
@@ -45,67 +56,60 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Deployer:
-    """One deploy of one spec."""
+    """One deploy of one spec.
+
+    Attributes:
+        why: the operator's words, for the journal.
+        accepted_drift: places, such as `Database/Cluster`, that may differ from their template.
+        allowed_replacements: places or logical ids that may be replaced or deleted with the state they hold.
+    """
 
     aws: Aws
     spec: Spec
     compiled: Compiled
     console: Console
+    why: str = ""
+    accepted_drift: Collection[str] = ()
+    allowed_replacements: Collection[str] = ()
 
     def run(self, yes: bool, execute: bool = True) -> Deployment:
-        """Deploy.
+        """Deploy; where another deploy is under way, follow that one first.
 
         Args:
             yes: do not ask before executing.
-            execute: False leaves the change set for somebody to review and execute.
+            execute: False leaves the change set for somebody to review.
 
         Raises:
             NotConfirmed: the operator declined; nothing was changed but the bootstrap stack.
-            Refused: a stack or the weights are in a state from which a deploy is unsafe.
+            Refused: a stack, the weights or the lease are in a state from which a deploy is unsafe.
             StackFailed: CloudFormation rolled back; the message holds the root cause and its line of the spec.
         """
         started = time.monotonic()
-        name = self.spec.migration.full_name
-        base = bootstrap.ensure(self.aws, self._follow)
+        base = bootstrap.ensure(self.aws, self._watch.execute, self._watch.settle)
         uploaded = artefacts.upload(self.aws, base.bucket, self._objects())
         self.console.say(f"Artefacts: {len(uploaded.sent)} sent, {uploaded.already_there} already in {base.bucket}")
-
-        current = stack.describe(self.aws, name)
-        live = weights.read(self.aws, record_of(self.spec.migration)) or weights.Weights.to_new(0)
-        if current is not None and change_set.kind_for(current) == "UPDATE" and execute:
-            self._synchronise_weights(current, live)
-        proposed = change_set.propose(
-            self.aws,
-            name,
-            current,
-            {"TemplateURL": self._template_url(base.bucket)},
-            self._parameters(base, live),
-            tags_of(self.spec.migration),
+        journal = Journal(Table(self.aws, base.journal_table, self._name), self.aws.caller())
+        with self._turn(journal) as (holding, followed):
+            outcome, proposed = self._deploy(holding, base, yes, execute)
+        if outcome == "unchanged" and followed:
+            outcome = "followed"
+        found = stack.describe(self.aws, self._name)
+        return Deployment(
+            stack=self._name,
+            outcome=outcome,
+            uploaded=len(uploaded.sent),
+            change_set=proposed.id if proposed else None,
+            outputs=found.outputs if found else {},
+            seconds=time.monotonic() - started,
         )
 
-        def ended(outcome: str) -> Deployment:
-            found = stack.describe(self.aws, name)
-            return Deployment(
-                stack=name,
-                outcome=outcome,
-                uploaded=len(uploaded.sent),
-                change_set=proposed.id if proposed else None,
-                outputs=found.outputs if found else {},
-                seconds=time.monotonic() - started,
-            )
+    @cached_property
+    def _watch(self) -> Watch:
+        return Watch(self.aws, self.compiled, self.console)
 
-        if proposed is None:
-            return ended("unchanged")
-        review(self.console, proposed)
-        if not execute:
-            return ended("proposed")
-        try:
-            self.console.confirm(f"Execute this change set on {name}?", yes)
-        except Exception:
-            change_set.discard(self.aws, proposed)
-            raise
-        self._follow(proposed)
-        return ended("created" if proposed.kind == "CREATE" else "updated")
+    @property
+    def _name(self) -> str:
+        return self.spec.migration.full_name
 
     def _objects(self) -> Mapping[str, Callable[[], bytes]]:
         compiled = self.compiled
@@ -113,7 +117,81 @@ class Deployer:
         assets = {compiled.asset_keys[name]: partial(getattr, asset, "data") for name, asset in compiled.assets.items()}
         return templates | assets
 
-    def _synchronise_weights(self, current: stack.Stack, live: weights.Weights) -> None:
+    @contextmanager
+    def _turn(self, journal: Journal) -> Iterator[tuple[Hold, bool]]:
+        """Hold the lease, as soon as no other deploy does; say whether there was another one."""
+        with ExitStack() as held_until_the_end:
+            followed = False
+            while True:
+                try:
+                    holding = held_until_the_end.enter_context(hold(journal, "deploy", self.why))
+                except LeaseHeld as held:
+                    if held.lease.verb != "deploy":
+                        raise
+                    if not followed:
+                        self.console.say(f"Another deploy is at work: {held.lease}")
+                    self._attend(journal, held)
+                    followed = True
+                else:
+                    break
+            followed |= self._settle(holding)
+            yield holding, followed
+
+    def _attend(self, journal: Journal, held: LeaseHeld) -> None:
+        """Follow another operator's deploy until it gives the lease back, or starts the next operation."""
+        for _ in paces(_PATIENCE):
+            if self._watch.settle(self._name):
+                return
+            found = journal.lease()
+            if found is None or found.id != held.lease.id:
+                return
+        raise held
+
+    def _deploy(
+        self, holding: Hold, base: bootstrap.Bootstrap, yes: bool, execute: bool
+    ) -> tuple[str, ChangeSet | None]:
+        """Propose what differs and execute it; give the outcome and the change set."""
+        current = stack.describe(self.aws, self._name)
+        kind = change_set.kind_for(current)
+        for left in change_set.clean(self.aws, current):
+            self.console.say(f"Deleted a change set that was left over: {left.split('/')[-2]}")
+        plan.review(self.console, plan.against_deployed(self.aws, self.compiled), self.allowed_replacements)
+        live = weights.read(self.aws, self._record) or weights.Weights.to_new(0)
+        if current is not None and kind == "UPDATE" and execute:
+            self._synchronise_weights(holding, current, live)
+        proposed = change_set.propose(
+            self.aws,
+            self._name,
+            current,
+            {"TemplateURL": self._template_url(base.bucket)},
+            self._parameters(base, live),
+            tags_of(self.spec.migration),
+        )
+        if proposed is None:
+            return "unchanged", None
+        review(self.console, proposed)
+        if not execute:
+            return "proposed", proposed
+        try:
+            if current is not None and kind == "UPDATE":
+                refuse_drift(self.aws, current, self.console, self.accepted_drift)
+            self.console.confirm(f"Execute this change set on {self._name}?", yes)
+        except BaseException:
+            with suppress(BotoCoreError, ClientError):  # the next deploy deletes it as well
+                change_set.discard(self.aws, proposed)
+            raise
+        self._execute(holding, "execute the change set", proposed, live)
+        return "created" if proposed.kind == "CREATE" else "updated", proposed
+
+    def _settle(self, holding: Hold) -> bool:
+        """Follow what a deploy left under way that stopped following."""
+        current = stack.describe(self.aws, self._name)
+        if current is None or not current.busy or current.status == "DELETE_IN_PROGRESS":
+            return False
+        with holding.step("follow the operation under way", status=current.status):
+            return self._watch.settle(self._name)
+
+    def _synchronise_weights(self, holding: Hold, current: stack.Stack, live: weights.Weights) -> None:
         wanted = {"OldWeight": str(live.old), "NewWeight": str(live.new)}
         if wanted.items() <= current.parameters.items():
             return
@@ -127,7 +205,33 @@ class Deployer:
             tags_of(self.spec.migration),
         )
         if proposed is not None:
-            self._follow(proposed)
+            self._execute(holding, "record the live weights", proposed, live)
+
+    def _execute(self, holding: Hold, step: str, proposed: ChangeSet, live: weights.Weights) -> None:
+        """Execute a change set that holds the weights `live`, unless they are live no more."""
+        intent = {
+            "change_set": proposed.id,
+            "kind": proposed.kind,
+            "changes": len(proposed.changes),
+            "template": self.compiled.keys["root"],
+            "weights": str(live),
+        }
+        with holding.step(step, **intent) as reached:
+            now = weights.read(self.aws, self._record)
+            if now not in (None, live):
+                change_set.discard(self.aws, proposed)
+                raise Refused(
+                    f"{self._record.name} moved from {live} to {now} while the change set was waiting; "
+                    "executing it could move the traffic back, so nothing was executed",
+                    "paymig deploy again",
+                )
+            self._watch.execute(proposed)
+            found = stack.describe(self.aws, proposed.stack_id)
+            reached["status"] = found.status if found else "gone"
+
+    @property
+    def _record(self) -> weights.Record:
+        return record_of(self.spec.migration)
 
     def _parameters(self, base: bootstrap.Bootstrap, live: weights.Weights) -> dict[str, str]:
         return {
@@ -142,21 +246,6 @@ class Deployer:
         suffix = self.aws.client("s3").meta.partition
         domain = "amazonaws.com.cn" if suffix == "aws-cn" else "amazonaws.com"
         return f"https://s3.{self.aws.region}.{domain}/{bucket}/{self.compiled.keys['root']}"
-
-    def _follow(self, proposed: ChangeSet) -> None:
-        """Execute a change set and follow it; raise where it rolls back."""
-        follower = Follower(self.aws, proposed.stack_id)
-        change_set.execute(self.aws, proposed)
-        events = show(self.console, proposed.stack_name, follower.events(proposed.stack_id))
-        ended = stack.describe(self.aws, proposed.stack_id)
-        if ended is None or ended.status not in _GOOD:
-            status = ended.status if ended else "gone"
-            cause = root_cause(events)
-            raise StackFailed(
-                f"stack {proposed.stack_name} ended {status}\n{explain_failure(self.compiled, cause)}",
-                "mend the cause, then: "
-                + ("paymig destroy, and paymig deploy again" if proposed.kind == "CREATE" else "paymig deploy again"),
-            )
 
 
 def record_of(migration: Migration) -> weights.Record:

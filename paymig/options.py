@@ -21,17 +21,26 @@ def _default_spec(_: click.Context, __: click.Parameter, spec: Path | None) -> P
     return DEFAULT_SPEC
 
 
+_environment = click.option(
+    "-e", "--environment", metavar="NAME", help="Apply this overlay of the spec's `environments`."
+)
+_spec_type = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
+
+
 def spec_argument(command: F) -> F:
     """SPEC, by default migration.yaml in the current folder, and `--environment`."""
-    command = click.option(
-        "-e", "--environment", metavar="NAME", help="Apply this overlay of the spec's `environments`."
-    )(command)
-    return click.argument(
-        "spec",
-        required=False,
-        callback=_default_spec,
-        type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
-    )(command)
+    return click.argument("spec", required=False, callback=_default_spec, type=_spec_type)(_environment(command))
+
+
+def specs_argument(command: F) -> F:
+    """One SPEC or more, by default migration.yaml in the current folder, and `--environment`."""
+
+    def default(context: click.Context, parameter: click.Parameter, specs: tuple[Path, ...]) -> tuple[Path, ...]:
+        return specs or (_default_spec(context, parameter, None),)
+
+    return click.argument("specs", metavar="[SPEC]...", nargs=-1, callback=default, type=_spec_type)(
+        _environment(command)
+    )
 
 
 def format_option(command: F) -> F:
@@ -53,3 +62,18 @@ def aws_options(command: F) -> F:
 def yes_option(command: F) -> F:
     """`--yes`: do not ask."""
     return click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")(command)
+
+
+def allow_replace_option(command: F) -> F:
+    """`--allow-replace`: what holds state and may go all the same."""
+    return click.option(
+        "--allow-replace",
+        metavar="LOGICAL_ID",
+        multiple=True,
+        help="This resource, such as Cluster or Database/Cluster, may be replaced or deleted with what it holds.",
+    )(command)
+
+
+def why_option(command: F) -> F:
+    """`--why`: the operator's words for the journal."""
+    return click.option("--why", metavar="TEXT", default="", help="Why, in your words; the journal keeps it.")(command)

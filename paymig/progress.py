@@ -1,4 +1,4 @@
-"""A stack operation as it is seen while it runs: a table on a terminal, lines elsewhere."""
+"""A stack operation as it is seen while it runs: a table on a terminal, lines elsewhere, JSON to programs."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,7 +16,26 @@ def show(console: Console, root: str, events: Iterable[Event]) -> list[Event]:
     Returns:
         All of them, in order.
     """
-    return list(_live(console, root, events) if console.err.is_terminal else _lines(console, events))
+    seen = _stream(console, root, events) if console.stream else events
+    return list(_live(console, root, seen) if console.err.is_terminal else _lines(console, seen))
+
+
+def _stream(console: Console, root: str, events: Iterable[Event]) -> Iterator[Event]:
+    for event in events:
+        console.event(
+            {
+                "event": "resource",
+                "time": event.time.isoformat(),
+                "stack": root,
+                "component": event.component,
+                "logical_id": event.logical_id,
+                "physical_id": event.physical_id,
+                "type": event.type,
+                "status": event.status,
+                "reason": event.reason,
+            }
+        )
+        yield event
 
 
 def _lines(console: Console, events: Iterable[Event]) -> Iterator[Event]:

@@ -10,11 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
-from schemas.migration import Migration
-from schemas.models import fields_of, model_in
+from schemas.models import fields_of, model_in, models_in
 from schemas.overlays import NOT_IN_OVERLAY
+from schemas.sections.root import Migration
 
 FILE = Path(__file__).with_name("migration.schema.json")
 
@@ -23,7 +22,7 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema, draft 2020-12."""
     generated = Migration.model_json_schema(by_alias=True)
     definitions: dict[str, Any] = generated.pop("$defs")
-    for model in _models(Migration):
+    for model in models_in(Migration):
         _explain(definitions.get(model.__name__, generated), model)
     definitions |= _overlays(generated, definitions)
     generated["properties"]["environments"]["patternProperties"] = {
@@ -42,15 +41,6 @@ def text() -> str:
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _models(model: type[BaseModel]) -> dict[type[BaseModel], None]:
-    found: dict[type[BaseModel], None] = {model: None}
-    for field in fields_of(model).values():
-        inner = model_in(field.annotation)
-        if inner is not None:
-            found |= _models(inner)
-    return found
-
-
 def _explain(definition: dict[str, Any], model: type[BaseModel]) -> None:
     """Give each property of a model an example and, where it may be left out, a default."""
     for key, field in fields_of(model).items():
@@ -58,8 +48,7 @@ def _explain(definition: dict[str, Any], model: type[BaseModel]) -> None:
         entry["description"] = field.description
         entry["examples"] = [example(field)]
         if not field.is_required():
-            default = field.default
-            entry["default"] = {} if default is PydanticUndefined else default
+            entry["default"] = field.default
 
 
 def example(field: FieldInfo) -> Any:

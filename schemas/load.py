@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from schemas import overlays, secrets
 from schemas.checks import CHECKS
 from schemas.diagnostics import Diagnostic, Span, SpecError, SpecPath, has_errors, in_order
-from schemas.migration import Migration
 from schemas.positions import Document, place_of, read
 from schemas.spec import Spec
+from schemas.validate import validate
 from schemas.words import quote
 
 __all__ = ["Spec", "load", "parse"]
@@ -57,7 +57,7 @@ def parse(text: str, file: str, folder: Path, environment: str | None = None) ->
 
 def _own_name(document: Document) -> str:
     """Return the environment that the spec describes without any overlay."""
-    return str(document.data.get("environment", Migration.model_fields["environment"].default))
+    return str(document.data.get("environment", overlays.DEFAULT))
 
 
 def _variants(document: Document) -> Iterator[tuple[str, Document]]:
@@ -71,7 +71,7 @@ def _variants(document: Document) -> Iterator[tuple[str, Document]]:
 def _validate(document: Document, text: str, file: str, folder: Path) -> tuple[Spec | None, list[Diagnostic]]:
     """Return the spec with what its fields contradict, or None with what is wrong with its shape."""
     try:
-        migration = Migration.model_validate(document.data)
+        migration = validate(document.data)
     except ValidationError as error:
         from schemas import shape  # a good spec starts faster without it
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from schemas.diagnostics import SpecPath
-from schemas.migration import Migration
+from schemas.sections.root import Migration
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -51,3 +51,12 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
         if found is not None:
             return found
     return None
+
+
+def models_in(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return a model and those that it is made of, each after the first that holds it."""
+    found = [model]
+    for field in model.model_fields.values():
+        inner = model_in(field.annotation)
+        found += [] if inner is None else [part for part in models_in(inner) if part not in found]
+    return found

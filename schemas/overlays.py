@@ -5,6 +5,9 @@ from typing import Any
 from schemas.diagnostics import SpecPath
 from schemas.positions import Document, Place
 
+DEFAULT = "prod"
+"""The environment of a spec that names none."""
+
 NOT_IN_OVERLAY = ("version", "environment", "environments")
 """What an overlay may not change."""
 

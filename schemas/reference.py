@@ -69,7 +69,8 @@ def _kind(entry: dict[str, Any]) -> str:
     if options:
         return " or ".join(dict.fromkeys(options))
     names = {"array": "list", "object": "mapping", "integer": "whole number", "string": "text", "boolean": "yes or no"}
-    kind = names.get(entry.get("type", ""), entry.get("type", "mapping"))
+    kind = str(entry.get("type", "mapping"))
+    kind = names.get(kind, kind)
     least, most = entry.get("minimum"), entry.get("maximum")
     if least is not None and most is not None:
         return f"{kind}, {least} to {most}"

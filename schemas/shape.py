@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from schemas.diagnostics import Diagnostic, SpecPath
-from schemas.migration import Migration
 from schemas.models import field_at, fields_of, model_at, model_in
 from schemas.positions import Positions, place_of
+from schemas.sections.root import Migration
 from schemas.words import describe, dotted, in_yaml, quote
 
 _KINDS = {

@@ -5,22 +5,19 @@ number, so that no reader has to guess whether `30` means seconds or days.
 """
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
-from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _DURATION_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _SIZE_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
-_DURATION = re.compile(r"(?:[0-9]+(?:ms|s|m|h|d))+")
+DURATION = re.compile(r"(?:[0-9]+(?:ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h|d)")
-_SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB|TiB)")
-_PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4})?)%")
+SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB|TiB)")
+PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4})?)%")
 
 # Ten years: longer spans are a typing slip, and timedelta would overflow on the absurd ones.
 _LONGEST = timedelta(days=3653)
@@ -34,7 +31,7 @@ def parse_duration(value: object) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+    if not isinstance(value, str) or not DURATION.fullmatch(value):
         raise PydanticCustomError("duration", "a duration is a whole number with a unit, such as 30s, 5m, 1h30m or 35d")
     milliseconds = sum(int(n) * _DURATION_UNITS[unit] for n, unit in _DURATION_PART.findall(value))
     if milliseconds > _LONGEST / timedelta(milliseconds=1):
@@ -59,7 +56,7 @@ def parse_size(value: object) -> int:
     Raises:
         PydanticCustomError: the value is no text, has no unit, or an unknown one.
     """
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    match = SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise PydanticCustomError("size", "a size is a whole number with a unit, such as 512MiB or 100GiB")
     return int(match[1]) * _SIZE_UNITS[match[2]]
@@ -81,7 +78,7 @@ def parse_percentage(value: object) -> Decimal:
     """
     if isinstance(value, Decimal):
         return value
-    match = _PERCENTAGE.fullmatch(value) if isinstance(value, str) else None
+    match = PERCENTAGE.fullmatch(value) if isinstance(value, str) else None
     if match is None or Decimal(match[1]) > 100:
         raise PydanticCustomError(
             "percentage", "a percentage is a number from 0 to 100 with its sign, such as 10% or 0.5%"
@@ -95,7 +92,12 @@ def format_percentage(value: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) + "%"
 
 
-def _parse_network(value: object) -> IPv4Network:
+def parse_network(value: object) -> IPv4Network:
+    """Read `10.20.0.0/16`.
+
+    Raises:
+        PydanticCustomError: the value is no text, no IPv4 network, or has bits outside its mask.
+    """
     if isinstance(value, IPv4Network):
         return value
     try:
@@ -112,7 +114,12 @@ def _parse_network(value: object) -> IPv4Network:
     raise PydanticCustomError("cidr", "an IPv4 network is written as address/prefix, such as 10.20.0.0/16")
 
 
-def _parse_address(value: object) -> IPv4Address:
+def parse_address(value: object) -> IPv4Address:
+    """Read `198.51.100.10`.
+
+    Raises:
+        PydanticCustomError: the value is no text or no IPv4 address.
+    """
     if isinstance(value, IPv4Address):
         return value
     try:
@@ -121,33 +128,3 @@ def _parse_address(value: object) -> IPv4Address:
     except AddressValueError as error:
         raise PydanticCustomError("ip_address", "not an IPv4 address: {why}", {"why": str(error)}) from error
     raise PydanticCustomError("ip_address", "an IPv4 address is four numbers, such as 198.51.100.10")
-
-
-def _as_json(pattern: str, examples: list[str]) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": examples})
-
-
-def _scalar(parse: Callable[[object], Any], render: Callable[[Any], str]) -> tuple[BeforeValidator, PlainSerializer]:
-    return BeforeValidator(parse), PlainSerializer(render, return_type=str)
-
-
-Duration = Annotated[
-    timedelta, *_scalar(parse_duration, format_duration), _as_json(f"^{_DURATION.pattern}$", ["30s", "5m", "1h30m"])
-]
-"""A `timedelta`, written `30s`, `5m`, `1h30m`, `35d`, `800ms`."""
-
-Size = Annotated[int, *_scalar(parse_size, format_size), _as_json(f"^{_SIZE.pattern}$", ["512MiB", "100GiB"])]
-"""Bytes, written `512MiB`, `100GiB`."""
-
-Percentage = Annotated[
-    Decimal, *_scalar(parse_percentage, format_percentage), _as_json(f"^{_PERCENTAGE.pattern}$", ["10%", "0.5%"])
-]
-"""A `Decimal` from 0 to 100, written `10%`, `0.5%`."""
-
-Cidr = Annotated[
-    IPv4Network, *_scalar(_parse_network, str), _as_json(r"^[0-9.]+/[0-9]{1,2}$", ["10.20.0.0/16", "192.168.0.0/16"])
-]
-"""An IPv4 network, written `10.20.0.0/16`, without host bits."""
-
-IpAddress = Annotated[IPv4Address, *_scalar(_parse_address, str), _as_json(r"^[0-9.]+$", ["198.51.100.10"])]
-"""An IPv4 address."""

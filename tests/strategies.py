@@ -73,9 +73,13 @@ def _sources(region: str) -> st.SearchStrategy[dict[str, Any]]:
     cidrs = st.sampled_from([["192.168.0.0/16"], ["172.16.0.0/12"], ["192.168.1.0/24", "172.20.0.0/20"]])
     vpn = st.fixed_dictionaries({"customer_gateway_ip": addresses}, optional={"asn": st.integers(1, 4294967294)})
     gateway = st.sampled_from(["tgw-0123456789abcdef0", "tgw-01234567"])
+    servers = st.lists(st.sampled_from(["192.168.0.53", "192.168.7.53"]), min_size=1, unique=True)
     network = st.one_of(
         st.fixed_dictionaries({"cidrs": cidrs, "transit_gateway": gateway}),
         st.fixed_dictionaries({"cidrs": cidrs, "vpn": vpn}),
+        st.just({"cidrs": ["192.168.0.0/16"], "vpn": {"customer_gateway_ip": "203.0.113.12"}}).flatmap(
+            lambda way: servers.map(lambda given: {**way, "dns_servers": given})
+        ),
     )
     return st.fixed_dictionaries({"database": database, "api": api, "network": network})
 

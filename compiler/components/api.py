@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from troposphere import GetAtt, Ref, Sub
 from troposphere.applicationautoscaling import (
@@ -27,8 +27,7 @@ ALIAS = "live"
 _NOT_FROZEN = frozenset({"ReservedConcurrentExecutions", "Tags"})
 
 
-@dataclass(frozen=True)
-class ApiExports:
+class ApiExports(NamedTuple):
     """The function, and the alias that takes the traffic."""
 
     function: Export

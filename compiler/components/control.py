@@ -1,6 +1,6 @@
 """What the cutover needs inside the VPC: the function that reaches both databases."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from troposphere import GetAtt
 
@@ -16,8 +16,7 @@ from schemas.migration import Migration
 _LONGEST = 900  # what Lambda allows at most, in seconds
 
 
-@dataclass(frozen=True)
-class ControlExports:
+class ControlExports(NamedTuple):
     """The switchover function."""
 
     switchover: Export
@@ -47,6 +46,8 @@ def control(
         place=Place(network.private_subnets, security.control_group),
         memory=512,
         timeout=_LONGEST,
+        # Two at once would each move the writer.
+        reserved=1,
         causes=databases.CAUSES,
     )
     return component, ControlExports(component.offer("SwitchoverFunctionArn", GetAtt(code, "Arn")))

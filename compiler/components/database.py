@@ -1,8 +1,7 @@
 """Aurora PostgreSQL Serverless v2 with its connection pool, its roles' secrets, and the code to reach it."""
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, Sub
 from troposphere.awslambda import Content, LayerVersion
@@ -41,8 +40,7 @@ class _Capacity(ServerlessV2ScalingConfiguration):
     props = {"MaxCapacity": (float, False), "MinCapacity": (float, False)}  # noqa: RUF012 - troposphere's own form
 
 
-@dataclass(frozen=True)
-class DatabaseExports:
+class DatabaseExports(NamedTuple):
     """The way into the target, for each who needs one."""
 
     cluster: Export

@@ -1,8 +1,7 @@
 """The public HTTPS entry: certificate, load balancer with its logs, and the firewall in front of it."""
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import AccountId, GetAtt, Ref, Sub
 from troposphere.awslambda import Permission
@@ -10,6 +9,7 @@ from troposphere.certificatemanager import Certificate, DomainValidationOption
 from troposphere.elasticloadbalancingv2 import (
     Action,
     Listener,
+    ListenerAttribute,
     LoadBalancer,
     LoadBalancerAttributes,
     Matcher,
@@ -17,23 +17,10 @@ from troposphere.elasticloadbalancingv2 import (
     TargetGroup,
 )
 from troposphere.elasticloadbalancingv2 import Certificate as EntryCertificate
-from troposphere.s3 import (
-    AbortIncompleteMultipartUpload,
-    Bucket,
-    BucketEncryption,
-    BucketPolicy,
-    LifecycleConfiguration,
-    LifecycleRule,
-    NoncurrentVersionExpiration,
-    OwnershipControls,
-    OwnershipControlsRule,
-    PublicAccessBlockConfiguration,
-    ServerSideEncryptionByDefault,
-    ServerSideEncryptionRule,
-    VersioningConfiguration,
-)
+from troposphere.s3 import Bucket, BucketPolicy
 
 from compiler import names, policy
+from compiler.buckets import log_bucket, objects, whole
 from compiler.component import Component, Export
 from compiler.components.api import ApiExports
 from compiler.components.network import NetworkExports
@@ -43,12 +30,12 @@ from schemas.migration import Migration
 
 HEALTH_PATH = "/health"
 _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+_TWO_YEARS = 2 * 365 * 86_400
 _HEALTH_TIMEOUT = 30
 _HEALTH_INTERVAL = 35
 
 
-@dataclass(frozen=True)
-class LoadBalancerExports:
+class LoadBalancerExports(NamedTuple):
     """Where the traffic goes in, and the names its metrics bear."""
 
     dns_name: Export
@@ -56,6 +43,7 @@ class LoadBalancerExports:
     full_name: Export
     target_group_full_name: Export
     certificate: Export
+    access_logs: Export
 
 
 def load_balancer(
@@ -100,6 +88,12 @@ def load_balancer(
             SslPolicy=_TLS_POLICY,
             Certificates=[EntryCertificate(CertificateArn=Ref(certificate))],
             DefaultActions=[Action(Type="forward", TargetGroupArn=Ref(target))],
+            ListenerAttributes=[
+                ListenerAttribute(
+                    Key="routing.http.response.strict_transport_security.header_value", Value=f"max-age={_TWO_YEARS}"
+                ),
+                ListenerAttribute(Key="routing.http.response.server.enabled", Value="false"),
+            ],
         ),
         "load_balancer",
     )
@@ -110,6 +104,7 @@ def load_balancer(
         full_name=component.offer("FullName", GetAtt(balancer, "LoadBalancerFullName")),
         target_group_full_name=component.offer("TargetGroupFullName", GetAtt(target, "TargetGroupFullName")),
         certificate=component.offer("CertificateArn", Ref(certificate)),
+        access_logs=component.offer("AccessLogsArn", GetAtt(bucket, "Arn")),
     )
 
 
@@ -154,51 +149,21 @@ def _target(component: Component, alias: Ref) -> TargetGroup:
 
 
 def _log_bucket(component: Component, migration: Migration) -> tuple[Bucket, BucketPolicy]:
-    days = migration.load_balancer.access_logs // timedelta(days=1)
-    bucket = component.add(
-        Bucket(
-            "AccessLogs",
-            # Access logs can be delivered under no other encryption.
-            BucketEncryption=BucketEncryption(
-                ServerSideEncryptionConfiguration=[
-                    ServerSideEncryptionRule(
-                        ServerSideEncryptionByDefault=ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
-                    )
-                ]
-            ),
-            LifecycleConfiguration=LifecycleConfiguration(
-                Rules=[
-                    LifecycleRule(
-                        Id="Expire",
-                        Status="Enabled",
-                        ExpirationInDays=days,
-                        NoncurrentVersionExpiration=NoncurrentVersionExpiration(NoncurrentDays=30),
-                        AbortIncompleteMultipartUpload=AbortIncompleteMultipartUpload(DaysAfterInitiation=7),
-                    )
-                ]
-            ),
-            OwnershipControls=OwnershipControls(Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
-            PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
-                BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
-            ),
-            VersioningConfiguration=VersioningConfiguration(Status="Enabled"),
-            DeletionPolicy="Retain",
-            UpdateReplacePolicy="Retain",
-        ),
-        "load_balancer.access_logs",
-        LifecycleConfiguration="load_balancer.access_logs",
+    cause = "load_balancer.access_logs"
+    # Access logs can be delivered under no encryption but S3's own.
+    bucket = log_bucket(
+        component, "AccessLogs", cause=cause, days=migration.load_balancer.access_logs // timedelta(days=1)
     )
-    objects = Sub(f"${{{bucket.title}.Arn}}/*")
-    deliver = policy.allow("s3:PutObject", Sub(f"${{{bucket.title}.Arn}}/AWSLogs/${{AWS::AccountId}}/*"))
+    deliver = policy.allow("s3:PutObject", objects(bucket, "AWSLogs/${AWS::AccountId}/"))
     delivery = component.add(
         BucketPolicy(
             "AccessLogsPolicy",
             Bucket=Ref(bucket),
             PolicyDocument=policy.document(
                 {**deliver, "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}},
-                policy.tls_only(GetAtt(bucket, "Arn"), objects),
+                policy.tls_only(*whole(bucket)),
             ),
         ),
-        "load_balancer.access_logs",
+        cause,
     )
     return bucket, delivery

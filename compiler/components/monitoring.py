@@ -1,14 +1,16 @@
 """Who is told what: topic, alarms, the alarm that asks for the way back, dashboard."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from troposphere import AccountId, GetAtt, Join, Ref
 from troposphere.cloudwatch import CompositeAlarm, Dashboard
 from troposphere.dms import EventSubscription
+from troposphere.events import Rule, Target
 from troposphere.sns import SubscriptionResource, Topic, TopicPolicy
 
 from compiler import names, policy
 from compiler.alarms import Alarms
+from compiler.audit import audit
 from compiler.component import Component, Export
 from compiler.components.api import ApiExports
 from compiler.components.database import DatabaseExports
@@ -19,8 +21,7 @@ from compiler.dashboard import body
 from schemas.migration import Migration
 
 
-@dataclass(frozen=True)
-class MonitoringExports:
+class MonitoringExports(NamedTuple):
     """Where others publish to, and what they listen to."""
 
     topic: Export
@@ -42,12 +43,19 @@ def monitoring(
     topic = _topic(component, migration, network)
     alarms = Alarms(component, migration, Ref(topic))
     serving = alarms.of_api(api, load_balancer)
+    audit(
+        component,
+        migration,
+        key=component.use(network.logs_key),
+        access_logs=component.use(load_balancer.access_logs),
+    )
     added = [
         *serving,
         *alarms.of_database(database),
         *alarms.of_replication(replication),
         *alarms.of_edge(load_balancer),
         *alarms.of_validation(),
+        *alarms.of_audit(),
     ]
     rollback = component.add(
         CompositeAlarm(
@@ -59,7 +67,25 @@ def monitoring(
         ),
         "cutover.rollback",
     )
-    if replication.task is not None and migration.replication.serverless is None:
+    _replication_events(component, migration, topic, replication)
+    dashboard = component.add(
+        Dashboard("Dashboard", DashboardBody=body(component, migration, database, api, load_balancer, replication)),
+        "monitoring",
+    )
+    return component, MonitoringExports(
+        topic=component.offer("TopicArn", Ref(topic)),
+        rollback_alarm=component.offer("RollbackAlarmArn", GetAtt(rollback, "Arn")),
+        dashboard=component.offer("DashboardName", Ref(dashboard)),
+        alarms=component.offer("AlarmNames", Join(",", [Ref(alarm) for alarm in (*added, rollback)])),
+    )
+
+
+def _replication_events(
+    component: Component, migration: Migration, topic: Topic, replication: ReplicationExports
+) -> None:
+    if replication.task is None:
+        return
+    if migration.replication.serverless is None:
         # The alarms' dimensions come from the task, so it exists before this names it.
         component.add(
             EventSubscription(
@@ -72,15 +98,20 @@ def monitoring(
             ),
             "monitoring.notify",
         )
-    dashboard = component.add(
-        Dashboard("Dashboard", DashboardBody=body(component, migration, database, api, load_balancer, replication)),
-        "monitoring",
-    )
-    return component, MonitoringExports(
-        topic=component.offer("TopicArn", Ref(topic)),
-        rollback_alarm=component.offer("RollbackAlarmArn", GetAtt(rollback, "Arn")),
-        dashboard=component.offer("DashboardName", Ref(dashboard)),
-        alarms=component.offer("AlarmNames", Join(",", [Ref(alarm) for alarm in (*added, rollback)])),
+        return
+    # No event subscription knows a serverless replication.
+    component.add(
+        Rule(
+            "ReplicationEvents",
+            Description="What happens to the replication.",
+            EventPattern={
+                "source": ["aws.dms"],
+                "detail-type": ["DMS Replication State Change"],
+                "resources": [component.use(replication.task)],
+            },
+            Targets=[Target(Id="Topic", Arn=Ref(topic))],
+        ),
+        "monitoring.notify",
     )
 
 
@@ -97,8 +128,12 @@ def _topic(component: Component, migration: Migration, network: NetworkExports) 
             Topics=[Ref(topic)],
             PolicyDocument=policy.document(
                 {**alarms, "Principal": {"Service": "cloudwatch.amazonaws.com"}},
-                # DMS does not tell on whose behalf it speaks.
-                {**publish, "Sid": "ReplicationEvents", "Principal": {"Service": "dms.amazonaws.com"}},
+                # Neither tells on whose behalf it speaks.
+                {
+                    **publish,
+                    "Sid": "ReplicationEvents",
+                    "Principal": {"Service": ["dms.amazonaws.com", "events.amazonaws.com"]},
+                },
                 {
                     **policy.allow("sns:Publish", Ref(topic), {"StringEquals": {"aws:PrincipalAccount": AccountId}}),
                     "Sid": "Account",

@@ -1,22 +1,19 @@
 """The VPC: three tiers of subnets, the way to the data centre, and private ways to AWS's services."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import AccountId, GetAtt, GetAZs, Join, Ref, Select, Sub
 from troposphere.ec2 import (
     EIP,
     VPC,
     CustomerGateway,
-    FlowLog,
     InternetGateway,
     NatGateway,
     Route,
     RouteTable,
     SecurityGroup,
     SecurityGroupIngress,
-    SecurityGroupRule,
     Subnet,
     SubnetRouteTableAssociation,
     TransitGatewayAttachment,
@@ -26,12 +23,13 @@ from troposphere.ec2 import (
     VPNGateway,
     VPNGatewayRoutePropagation,
 )
-from troposphere.iam import Policy, Role
-from troposphere.logs import LogGroup
 
 from compiler import names, policy
 from compiler.component import Component, Export
+from compiler.forwarding import forward_names
+from compiler.isolation import isolate
 from compiler.refusal import Refusal
+from compiler.traffic_logs import traffic_logs
 from schemas.migration import Migration
 
 _SMALLEST_SUBNET = 27  # a load balancer takes no smaller one
@@ -39,8 +37,7 @@ _SERVICES = ("kms", "logs", "monitoring", "secretsmanager", "sns", "sts")
 _ANYWHERE = "0.0.0.0/0"
 
 
-@dataclass(frozen=True)
-class NetworkExports:
+class NetworkExports(NamedTuple):
     """What others build on."""
 
     vpc: Export
@@ -85,7 +82,10 @@ def network(migration: Migration) -> tuple[Component, NetworkExports]:
     tables = _route_tables(component, migration, vpc, tiers)
     _on_premises(component, migration, vpc, tiers["private"], tables)
     group = _endpoints(component, migration, vpc, tiers["private"], tables)
-    _flow_log(component, vpc, key)
+    tier_networks = list(migration.network.cidr.subnets(prefixlen_diff=2))
+    isolate(component, migration, vpc, tiers["isolated"], tier_networks[1], tier_networks[2])
+    forward_names(component, migration, vpc, tiers["private"])
+    traffic_logs(component, vpc, GetAtt(key, "Arn"))
     return component, NetworkExports(
         vpc=component.offer("VpcId", Ref(vpc)),
         **{
@@ -101,14 +101,16 @@ def network(migration: Migration) -> tuple[Component, NetworkExports]:
 
 def _logs_key(component: Component) -> Any:
     groups = Sub("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*")
+    trails = Sub("arn:${AWS::Partition}:cloudtrail:${AWS::Region}:${AWS::AccountId}:trail/*")
     return policy.key(
         component,
         "LogsKey",
         cause="network",
         purpose="Encrypts logs, notifications and dead letters.",
-        via=["sns", "sqs"],
+        via=["s3", "sns", "sqs"],
         own=[
             policy.service_use(policy.regional("logs"), {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}),
+            policy.service_use("cloudtrail.amazonaws.com", {"ArnLike": {"aws:SourceArn": trails}}),
             policy.service_use(["cloudwatch.amazonaws.com", "dms.amazonaws.com", "events.amazonaws.com"]),
         ],
     )
@@ -264,7 +266,7 @@ def _endpoints(
             "EndpointGroup",
             GroupDescription="Private endpoints of AWS services.",
             VpcId=Ref(vpc),
-            SecurityGroupEgress=[nowhere()],
+            SecurityGroupEgress=[policy.nowhere()],
         ),
         "network",
     )
@@ -317,40 +319,3 @@ def _endpoints(
             "network",
         )
     return group
-
-
-def nowhere() -> SecurityGroupRule:
-    """An outbound rule that leads nowhere: without any, a security group may talk to everybody."""
-    return SecurityGroupRule(
-        CidrIp="127.0.0.1/32", Description="Nothing else leaves.", IpProtocol="icmp", FromPort=-1, ToPort=-1
-    )
-
-
-def _flow_log(component: Component, vpc: VPC, key: Any) -> None:
-    group = component.add(
-        LogGroup("FlowLogGroup", KmsKeyId=GetAtt(key, "Arn"), RetentionInDays=policy.LOG_RETENTION_DAYS), "network"
-    )
-    writing = policy.document(
-        policy.allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], GetAtt(group, "Arn"))
-    )
-    role = component.add(
-        Role(
-            "FlowLogRole",
-            AssumeRolePolicyDocument=policy.trust("vpc-flow-logs.amazonaws.com", policy.SAME_ACCOUNT),
-            Policies=[Policy(PolicyName="WriteFlowLogs", PolicyDocument=writing)],
-        ),
-        "network",
-    )
-    component.add(
-        FlowLog(
-            "FlowLog",
-            ResourceId=Ref(vpc),
-            ResourceType="VPC",
-            TrafficType="ALL",
-            LogDestinationType="cloud-watch-logs",
-            LogGroupName=Ref(group),
-            DeliverLogsPermissionArn=GetAtt(role, "Arn"),
-            MaxAggregationInterval=60,
-        ),
-        "network",
-    )

@@ -1,8 +1,7 @@
 """The engine that keeps the target equal to the source. Nothing here starts it."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, Select, Split
 from troposphere.dms import (
@@ -28,7 +27,8 @@ from compiler.function import read_foreign_secret, read_secret
 from compiler.parameters import SOURCE_SECRET_ARN
 from compiler.refusal import Refusal
 from schemas.migration import Migration
-from schemas.sections.migration import ReplicationInstance as InstanceSpec
+from schemas.migration import ReplicationInstance as InstanceSpec
+from schemas.validate import defaults
 
 # As CloudFormation's registry has it: no AWS::DMS::ReplicationTask there.
 WITHOUT_DMS = frozenset(
@@ -39,8 +39,7 @@ WITHOUT_DMS = frozenset(
 _TASK_ARN_ID = 6  # arn:aws:dms:region:account:task:ID
 
 
-@dataclass(frozen=True)
-class ReplicationExports:
+class ReplicationExports(NamedTuple):
     """The task, and under which dimensions CloudWatch knows it.
 
     Attributes:
@@ -181,7 +180,7 @@ def _provisioned(
     source: Endpoint,
     target: Endpoint,
 ) -> ReplicationExports:
-    spec = migration.replication.instance or InstanceSpec()
+    spec = migration.replication.instance or defaults(InstanceSpec)
     identifier = names.replication(migration)
     instance = component.add(
         ReplicationInstance(

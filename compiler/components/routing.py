@@ -1,8 +1,7 @@
 """The DNS record whose two weights move the traffic."""
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere.route53 import RecordSet, RecordSetGroup
 from troposphere.validators.route53 import AliasTarget
@@ -17,8 +16,7 @@ OLD = "old"
 NEW = "new"
 
 
-@dataclass(frozen=True)
-class RoutingExports:
+class RoutingExports(NamedTuple):
     """The record, as Route 53 knows it."""
 
     record: Export

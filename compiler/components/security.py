@@ -1,22 +1,20 @@
 """Keys and security groups: who may read what, and who may talk to whom."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt
 from troposphere.ec2 import SecurityGroup, SecurityGroupEgress, SecurityGroupIngress
 
 from compiler import names, policy
 from compiler.component import Component, Export, title
-from compiler.components.network import NetworkExports, nowhere
+from compiler.components.network import NetworkExports
 from compiler.databases import PORT
 from schemas.migration import Migration
 
 _ANYWHERE = "0.0.0.0/0"
 
 
-@dataclass(frozen=True)
-class SecurityExports:
+class SecurityExports(NamedTuple):
     """Keys by class of data, security groups by who stands in them."""
 
     data_key: Export
@@ -91,7 +89,7 @@ class _Groups:
     def add(self, name: str, description: str, cause: str) -> SecurityGroup:
         return self._component.add(
             SecurityGroup(
-                f"{name}Group", GroupDescription=description, VpcId=self._vpc, SecurityGroupEgress=[nowhere()]
+                f"{name}Group", GroupDescription=description, VpcId=self._vpc, SecurityGroupEgress=[policy.nowhere()]
             ),
             cause,
         )

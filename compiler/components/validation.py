@@ -1,9 +1,8 @@
 """The comparison of both databases on a schedule, and the way back that an alarm takes by itself."""
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Join, Ref, Sub
 from troposphere.awslambda import DestinationConfig, EventInvokeConfig, Function, OnFailure, Permission
@@ -31,10 +30,10 @@ from schemas.migration import Migration
 _LONGEST = 900  # what Lambda allows at most, in seconds
 _RETENTION = 14 * 86_400
 _ATTEMPTS = 2
+_AT_ONCE = 2
 
 
-@dataclass(frozen=True)
-class ValidationExports:
+class ValidationExports(NamedTuple):
     """The two functions, and the alarms on them."""
 
     validation: Export
@@ -114,7 +113,7 @@ def _validation(
         handler="validation.handler.handler",
         environment={
             **databases.variables(component, migration, login),
-            "INVARIANTS": _json([invariant.model_dump() for invariant in migration.validation.invariants]),
+            "INVARIANTS": _json([vars(invariant) for invariant in migration.validation.invariants]),
             "METRIC_NAMESPACE": namespace,
             "TABLES": _json({"exclude": tables.exclude, "include": tables.include}),
         },
@@ -127,6 +126,7 @@ def _validation(
         place=Place(network.private_subnets, security.control_group),
         memory=1024,
         timeout=_LONGEST,
+        reserved=_AT_ONCE,
         causes={"Environment.Variables.INVARIANTS": "validation.invariants", **databases.CAUSES},
     )
 
@@ -181,6 +181,8 @@ def _rollback(
         ],
         layers=[component.use(database.runtime_layer)],
         timeout=300,
+        # The way back is open however busy the account is.
+        reserved=_AT_ONCE,
     )
 
 
@@ -257,7 +259,7 @@ def _on_alarm(component: Component, monitoring: MonitoringExports, code: Functio
 
 
 def _queue_policy(component: Component, queue: Queue, rules: list[Rule]) -> None:
-    statements = [policy.tls_only(GetAtt(queue, "Arn"), action="sqs:SendMessage")]
+    statements = [policy.tls_only(GetAtt(queue, "Arn"), action="sqs:*")]
     statements += [
         {
             "Sid": "Rules",

@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from compiler.bootstrap import ACCOUNT_ROLES, bootstrap
 from paymig.aws import change_set, stack
 from paymig.aws.session import Aws, code_of
+from paymig.errors import AwsError, Refused
 
 STACK = "paymig-bootstrap"
+TABLE = "Journal"
+"""The table's logical id, part of its name."""
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,31 @@ def find(aws: Aws) -> Bootstrap | None:
     return Bootstrap(found.outputs["ArtifactBucket"], found.outputs["JournalTable"])
 
 
+def journal_table(aws: Aws) -> str | None:
+    """Name the journal's table; None before the first deploy to this account and region.
+
+    CloudFormation knows it. Where that does not answer, the name itself still tells: a rollback must not wait for it.
+    """
+    try:
+        found = find(aws)
+    except (BotoCoreError, ClientError):
+        pages = aws.client("dynamodb").get_paginator("list_tables").paginate()
+        names = [name for page in pages for name in page["TableNames"] if name.startswith(f"{STACK}-{TABLE}-")]
+        if len(names) != 1:
+            raise
+        return str(names[0])
+    return found.journal_table if found else None
+
+
 def propose(aws: Aws) -> change_set.ChangeSet | None:
     """Prepare what is missing of the bootstrap stack; None when it is complete."""
     found = stack.describe(aws, STACK)
+    try:
+        change_set.kind_for(found)
+    except Refused as refused:
+        mend = f"aws cloudformation delete-stack --stack-name {STACK}, wait for its end, then paymig deploy"
+        raise Refused(refused.message, mend) from refused
+    change_set.clean(aws, found)
     template = bootstrap(_missing_roles(aws, found))
     return change_set.propose(aws, STACK, found, {"TemplateBody": template.decode()}, {}, {"Application": "paymig"})
 
@@ -51,16 +77,27 @@ def _role_exists(aws: Aws, role: str) -> bool:
     return True
 
 
-Follow = Callable[[change_set.ChangeSet], None]
-"""Executes a change set and follows it to its end."""
+def ensure(aws: Aws, follow: Callable[[change_set.ChangeSet], None], settle: Callable[[str], object]) -> Bootstrap:
+    """Make the bootstrap stack, or bring it up to date.
 
+    Several first deploys may do this at once: no lease guards it, since the lease lives in the very table it makes.
 
-def ensure(aws: Aws, follow: Follow) -> Bootstrap:
-    """Make the bootstrap stack, or bring it up to date."""
-    proposed = propose(aws)
-    if proposed is not None:
-        follow(proposed)
-    complete = find(aws)
-    if complete is None:
-        raise RuntimeError(f"{STACK} ended well, but offers no bucket")
-    return complete
+    Args:
+        aws: where.
+        follow: executes a change set and follows it to its end.
+        settle: follows what is under way on a stack, if anything, to its end.
+    """
+    for _ in range(_TRIES):
+        settle(STACK)
+        try:
+            proposed = propose(aws)
+            if proposed is not None:
+                follow(proposed)
+        except change_set.Overtaken:
+            continue  # another deploy was faster: what it does is what is wanted
+        complete = find(aws)
+        if complete is not None:
+            return complete
+    raise AwsError(
+        f"stack {STACK} is changed by others all the time", "agree on who deploys first, then run paymig deploy again"
+    )

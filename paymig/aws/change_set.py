@@ -1,19 +1,28 @@
 """Change sets: what CloudFormation would do, and doing it."""
 
-import hashlib
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from paymig.aws.session import Aws
+from botocore.exceptions import ClientError
+
+from paymig.aws.session import Aws, code_of
 from paymig.aws.stack import Stack
 from paymig.aws.waiting import paces
 from paymig.errors import AwsError, Refused, StackFailed
 
 # Both spellings are AWS's own: the first from an update, the second from a change set.
 _EMPTY = ("No updates are to be performed", "didn't contain changes")
+_VOID = ("ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus", "InvalidChangeSetStatusException")
+_STARTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 _CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 _PATIENCE = 600
+_PREFIX = "paymig-"
+
+
+class Overtaken(AwsError):
+    """Somebody else changed the stack while a change set was waiting, so the change set is void."""
 
 
 @dataclass(frozen=True)
@@ -95,36 +104,74 @@ def propose(
     """
     client = aws.client("cloudformation")
     kind = kind_for(stack)
-    digest = hashlib.sha256(repr((sorted(template.items()), sorted(parameters.items()))).encode()).hexdigest()[:16]
-    name = f"paymig-{digest}"
-    if stack is not None:
-        # A change set of the same content may be left over from a deploy that was interrupted before executing.
-        client.delete_change_set(StackName=stack_name, ChangeSetName=name)
-    created = client.create_change_set(
-        StackName=stack_name,
-        ChangeSetName=name,
-        ChangeSetType=kind,
-        Capabilities=_CAPABILITIES,
-        IncludeNestedStacks=True,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
-        Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
-        **template,
-    )
-    described = _settled(aws, created["Id"])
+    name = _PREFIX + uuid.uuid4().hex
+    try:
+        client.create_change_set(
+            StackName=stack_name,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            Capabilities=_CAPABILITIES,
+            IncludeNestedStacks=True,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
+            Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
+            ClientToken=name,
+            **template,
+        )
+    except ClientError as error:
+        # Nobody else makes this name: an attempt whose answer was lost had taken effect.
+        if code_of(error) != "AlreadyExistsException" or name not in str(error):
+            raise
+    described = _settled(aws, stack_name, name)
+    created, stack_id = described["ChangeSetId"], described["StackId"]
     if described["Status"] == "FAILED":
-        client.delete_change_set(ChangeSetName=created["Id"])
+        client.delete_change_set(ChangeSetName=created)
         if kind == "CREATE":
             client.delete_stack(StackName=stack_name)  # the empty shell that CREATE leaves behind
         reason = described.get("StatusReason", "")
         if any(phrase in reason for phrase in _EMPTY):
             return None
         raise StackFailed(f"CloudFormation refused the change set for {stack_name}: {reason}")
-    return ChangeSet(created["Id"], created["StackId"], stack_name, kind, tuple(_changes(aws, created["Id"])))
+    return ChangeSet(created, stack_id, stack_name, kind, tuple(_changes(aws, created)))
 
 
 def execute(aws: Aws, change_set: ChangeSet) -> None:
-    """Start what the change set says; follow the stack's events to see it end."""
-    aws.client("cloudformation").execute_change_set(ChangeSetName=change_set.id)
+    """Start what the change set says; follow the stack's events to see it end.
+
+    Raises:
+        Overtaken: the change set is void; nothing was started.
+    """
+    client = aws.client("cloudformation")
+    try:
+        client.execute_change_set(ChangeSetName=change_set.id, ClientRequestToken=change_set.id.rpartition("/")[2])
+    except ClientError as error:
+        if code_of(error) not in _VOID:
+            raise
+        # Also what a repeated call says whose first attempt had taken effect.
+        if _execution(aws, change_set) not in _STARTED:
+            raise overtaken(change_set.stack_name) from error
+
+
+def clean(aws: Aws, stack: Stack | None) -> list[str]:
+    """Delete what deploys left behind that ended before they executed: change sets of paymig's making.
+
+    A change set holds the weights of its time, so an old one that somebody executes would move traffic.
+
+    Returns:
+        The ids of those that were deleted.
+    """
+    if stack is None or stack.status == "DELETE_COMPLETE":
+        return []
+    client = aws.client("cloudformation")
+    pages = client.get_paginator("list_change_sets").paginate(StackName=stack.name)
+    left = [
+        summary["ChangeSetId"]
+        for page in pages
+        for summary in page["Summaries"]
+        if summary["ChangeSetName"].startswith(_PREFIX) and summary.get("ExecutionStatus") not in _STARTED
+    ]
+    for change_set_id in left:
+        client.delete_change_set(ChangeSetName=change_set_id)
+    return left
 
 
 def discard(aws: Aws, change_set: ChangeSet) -> None:
@@ -135,12 +182,36 @@ def discard(aws: Aws, change_set: ChangeSet) -> None:
         client.delete_stack(StackName=change_set.stack_name)
 
 
-def _settled(aws: Aws, change_set_id: str) -> dict[str, Any]:
+def overtaken(stack_name: str) -> Overtaken:
+    """Word that somebody else was faster."""
+    return Overtaken(
+        f"the change set for {stack_name} is void: somebody else changed the stack, or discarded the change set",
+        "paymig history shows who; then run the command again",
+    )
+
+
+def _settled(aws: Aws, stack_name: str, name: str) -> dict[str, Any]:
+    client = aws.client("cloudformation")
     for _ in paces(_PATIENCE):
-        described: dict[str, Any] = aws.client("cloudformation").describe_change_set(ChangeSetName=change_set_id)
+        try:
+            described: dict[str, Any] = client.describe_change_set(StackName=stack_name, ChangeSetName=name)
+        except ClientError as error:
+            if code_of(error) in _VOID:
+                raise overtaken(stack_name) from error
+            raise
         if described["Status"] in ("CREATE_COMPLETE", "FAILED"):
             return described
-    raise AwsError(f"the change set {change_set_id} was not ready after {_PATIENCE} s")
+    raise AwsError(f"the change set {name} of {stack_name} was not ready after {_PATIENCE} s", "paymig deploy again")
+
+
+def _execution(aws: Aws, change_set: ChangeSet) -> str:
+    try:
+        described = aws.client("cloudformation").describe_change_set(ChangeSetName=change_set.id)
+    except ClientError as error:
+        if code_of(error) in _VOID:
+            return ""
+        raise
+    return str(described["ExecutionStatus"])
 
 
 def _changes(aws: Aws, change_set_id: str, component: str = "") -> Iterator[Change]:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from paymig.aws.session import Aws
-from paymig.aws.stack import NESTED, describe, nested
+from paymig.aws.stack import NESTED, describe, is_absent, nested
 from paymig.aws.waiting import paces
 
 # What CloudFormation says of resources that it stopped only because another one failed.
 _CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,22 @@ class Event:
 class Follower:
     """Reads the events of one operation on a root stack.
 
-    Make it before the operation starts: what happened until then is not reported.
+    Make it before the operation starts: what happened until then is not reported. To follow an operation that is
+    already under way, say so: then its events from its beginning on are reported, and none from before.
     """
 
-    def __init__(self, aws: Aws, root: str) -> None:
+    def __init__(self, aws: Aws, root: str, under_way: bool = False) -> None:
         self._aws = aws
         self._root = root
         self._stacks: dict[str, str] = {}
         self._seen: set[str] = set()
         stack = describe(aws, root)
-        if stack is not None:
-            self._stacks = {stack.id: ""} | {id_: name for name, id_ in nested(aws, root).items()}
-            for id_, component in self._stacks.items():
-                self._seen.update(event.id for event in self._read(id_, component))
+        if stack is None:
+            return
+        self._stacks = {stack.id: ""} | {id_: name for name, id_ in nested(aws, root).items()}
+        past = [event for id_, component in self._stacks.items() for event in self._read(id_, component)]
+        began = _beginning(past, stack.id) if under_way else None
+        self._seen = {event.id for event in past if began is None or event.time < began}
 
     def events(self, root_id: str) -> Iterator[Event]:
         """Yield events as they come, oldest first, until the root stack is at rest.
@@ -87,14 +93,29 @@ class Follower:
         return sorted(found, key=lambda event: event.time)
 
     def _read(self, stack_id: str, component: str) -> list[Event]:
-        pages = self._aws.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack_id)
         new: list[Event] = []
-        for page in pages:
-            unseen = [e for e in page["StackEvents"] if e["EventId"] not in self._seen]
+        for page in _pages(self._aws, stack_id):
+            unseen = [e for e in page if e["EventId"] not in self._seen]
             new.extend(_event(e, component) for e in unseen)
-            if len(unseen) < len(page["StackEvents"]):
+            if len(unseen) < len(page):
                 break  # newest first: what follows was seen before
         return new[::-1]
+
+
+def _pages(aws: Aws, stack_id: str) -> Iterator[list[dict[str, Any]]]:
+    """Read a stack's events, newest first; a stack that is gone has none."""
+    try:
+        for page in aws.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack_id):
+            yield page["StackEvents"]
+    except ClientError as error:
+        if not is_absent(error):
+            raise
+
+
+def _beginning(events: Iterable[Event], root: str) -> datetime | None:
+    """Find when the root stack's latest operation began."""
+    starts = [e.time for e in events if e.physical_id == root and not e.component and e.status in _BEGINNINGS]
+    return max(starts, default=None)
 
 
 def root_cause(events: Iterable[Event]) -> Event | None:

@@ -46,6 +46,7 @@ class Aws:
             profile_name=profile, region_name=region, aws_access_key_id=key, aws_secret_access_key=secret
         )
         self.client = cache(self._make_client)
+        self.caller = cache(self._ask_caller)
 
     @classmethod
     def for_spec(cls, spec_region: str, profile: str | None, region: str | None, endpoint_url: str | None) -> "Aws":
@@ -62,3 +63,7 @@ class Aws:
 
     def _make_client(self, service: str) -> Any:
         return self._session.client(service, endpoint_url=self.endpoint_url, config=_CONFIG)  # type: ignore[call-overload]
+
+    def _ask_caller(self) -> str:
+        """Return the ARN that AWS knows the operator by."""
+        return str(self.client("sts").get_caller_identity()["Arn"])

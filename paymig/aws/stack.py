@@ -40,12 +40,17 @@ class Resource:
     status: str
 
 
+def is_absent(error: ClientError) -> bool:
+    """Whether CloudFormation says that there is no such stack."""
+    return code_of(error) == "ValidationError" and "does not exist" in str(error)
+
+
 def describe(aws: Aws, name: str) -> Stack | None:
     """Look a stack up by name or id; None where there is none."""
     try:
         found = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
-        if code_of(error) == "ValidationError" and "does not exist" in str(error):
+        if is_absent(error):
             return None
         raise
     return Stack(

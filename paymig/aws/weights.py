@@ -1,9 +1,12 @@
 """The weighted pair of records: reading it, and moving both weights in one batch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from paymig.aws.session import Aws
+from botocore.exceptions import ClientError
+
+from paymig.aws.session import Aws, code_of
 from paymig.aws.waiting import paces
 from paymig.errors import AwsError, Refused
 
@@ -40,11 +43,11 @@ class Record:
     name: str
 
 
-def read(aws: Aws, record: Record) -> Weights | None:
-    """Read the live weights; None where the pair does not exist yet.
+def look(aws: Aws, record: Record) -> Weights | None:
+    """Read the live weights as they are, even where both are zero; None where the pair does not exist yet.
 
     Raises:
-        Refused: somebody left the pair in a shape that paymig does not make.
+        Refused: one of the two records is missing.
     """
     pair = _read_pair(aws, record)
     if not pair:
@@ -55,8 +58,17 @@ def read(aws: Aws, record: Record) -> Weights | None:
             f"{record.name} should have the weighted records {OLD!r} and {NEW!r}; found: {found}",
             "somebody changed the zone by hand: restore the missing record there before going on",
         )
-    weights = Weights(old=pair[OLD]["Weight"], new=pair[NEW]["Weight"])
-    if weights.old + weights.new == 0:
+    return Weights(old=pair[OLD]["Weight"], new=pair[NEW]["Weight"])
+
+
+def read(aws: Aws, record: Record) -> Weights | None:
+    """Read the live weights; None where the pair does not exist yet.
+
+    Raises:
+        Refused: somebody left the pair in a shape that paymig does not make.
+    """
+    weights = look(aws, record)
+    if weights is not None and weights.old + weights.new == 0:
         raise Refused(
             f"both weights of {record.name} are zero, which Route 53 treats as an even split",
             "paymig rollback sends all traffic to the source",
@@ -64,11 +76,17 @@ def read(aws: Aws, record: Record) -> Weights | None:
     return weights
 
 
-def write(aws: Aws, record: Record, weights: Weights) -> None:
+def write(aws: Aws, record: Record, weights: Weights, instead_of: Weights | None = None) -> None:
     """Set both weights in one batch, wait until every name server has them, and read them back.
 
+    Args:
+        aws: where.
+        record: whose weights.
+        weights: the new ones.
+        instead_of: change nothing unless these are live when Route 53 takes the batch; None for whatever is live.
+
     Raises:
-        Refused: the pair does not exist, or the weights make no sense.
+        Refused: the pair does not exist, the weights make no sense, or others than `instead_of` are live.
         AwsError: the name servers did not agree in time, or hold something else.
     """
     if min(weights.old, weights.new) < 0 or weights.old + weights.new != 100:
@@ -76,28 +94,53 @@ def write(aws: Aws, record: Record, weights: Weights) -> None:
     pair = _read_pair(aws, record)
     if set(pair) != {OLD, NEW}:
         raise Refused(f"{record.name} has no weighted pair yet", "paymig deploy makes it")
-    client = aws.client("route53")
-    changes = [
-        {"Action": "UPSERT", "ResourceRecordSet": pair[side] | {"Weight": weight}}
-        for side, weight in ((OLD, weights.old), (NEW, weights.new))
-    ]
-    change = client.change_resource_record_sets(
-        HostedZoneId=record.hosted_zone, ChangeBatch={"Comment": f"paymig: {weights}", "Changes": changes}
-    )["ChangeInfo"]
-    for _ in paces(_PATIENCE):
-        if client.get_change(Id=change["Id"])["ChangeInfo"]["Status"] == "INSYNC":
-            break
-    else:
-        raise AwsError(
-            f"Route 53 took the change {change['Id']} but did not report INSYNC within {_PATIENCE} s",
-            "the weights are accepted: paymig status shows when they are live",
+    try:
+        _change(
+            aws, record, weights, _upsert(pair, weights) if instead_of is None else _swap(pair, weights, instead_of)
         )
+    except ClientError as error:
+        # A repeated call whose first attempt had taken effect is refused as well; the read-back tells.
+        if instead_of is None or code_of(error) != "InvalidChangeBatch":
+            raise
+        if (live := look(aws, record)) != weights:
+            raise Refused(
+                f"{record.name} moved from {instead_of} to {live} meanwhile, so nothing was changed",
+                "paymig history shows who moved it; then run the command again",
+            ) from error
     live = read(aws, record)
     if live != weights:
         raise AwsError(
             f"{record.name} was set to {weights}, but reads back {live}: somebody else changed it meanwhile",
             "agree on who moves the traffic, then run the command again",
         )
+
+
+def _upsert(pair: Mapping[str, Mapping[str, Any]], weights: Weights) -> list[dict[str, Any]]:
+    return [_put("UPSERT", pair[side], weight) for side, weight in ((OLD, weights.old), (NEW, weights.new))]
+
+
+def _swap(pair: Mapping[str, Mapping[str, Any]], weights: Weights, instead_of: Weights) -> list[dict[str, Any]]:
+    """Compare and swap: Route 53 deletes only what is exactly as named, and takes a batch as a whole or not at all."""
+    gone = [_put("DELETE", pair[side], weight) for side, weight in ((OLD, instead_of.old), (NEW, instead_of.new))]
+    return gone + [_put("CREATE", pair[side], weight) for side, weight in ((OLD, weights.old), (NEW, weights.new))]
+
+
+def _put(action: str, found: Mapping[str, Any], weight: int) -> dict[str, Any]:
+    return {"Action": action, "ResourceRecordSet": {**found, "Weight": weight}}
+
+
+def _change(aws: Aws, record: Record, weights: Weights, changes: list[dict[str, Any]]) -> None:
+    client = aws.client("route53")
+    change = client.change_resource_record_sets(
+        HostedZoneId=record.hosted_zone, ChangeBatch={"Comment": f"paymig: {weights}", "Changes": changes}
+    )["ChangeInfo"]
+    for _ in paces(_PATIENCE):
+        if client.get_change(Id=change["Id"])["ChangeInfo"]["Status"] == "INSYNC":
+            return
+    raise AwsError(
+        f"Route 53 took the change {change['Id']} but did not report INSYNC within {_PATIENCE} s",
+        "the weights are accepted: paymig status shows when they are live",
+    )
 
 
 def _read_pair(aws: Aws, record: Record) -> dict[str, dict[str, Any]]:

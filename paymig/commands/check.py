@@ -1,36 +1,40 @@
 """`paymig check`: every error of a spec at once."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from paymig.options import format_option, spec_argument
+from paymig.findings import findings_option, show
+from paymig.options import specs_argument
 
 
 @click.command(epilog="Example: paymig check specs/payments.yaml --environment staging")
-@spec_argument
-@format_option
-def command(spec: Path, environment: str | None, output: str) -> int:
-    """Check SPEC and show every error at once, each with its line and column.
+@specs_argument
+@findings_option
+def command(specs: tuple[Path, ...], environment: str | None, output: str) -> int:
+    """Check each SPEC and show every error at once, each with its line and column.
 
     Nothing is compiled and nothing is contacted. Exit code 1 when there are errors.
     """
-    from schemas.diagnostics import SpecError, render_json, render_text
+    from schemas.diagnostics import Diagnostic, SpecError
     from schemas.load import load
 
-    try:
-        loaded = load(spec, environment)
-    except SpecError as error:
-        if output == "json":
-            click.echo(render_json(error.diagnostics))
+    found: list[Diagnostic] = []
+    sources: dict[str, str] = {}
+    good: list[str] = []
+    for spec in specs:
+        try:
+            loaded = load(spec, environment)
+        except SpecError as error:
+            found += error.diagnostics
+            sources |= error.sources
         else:
-            click.echo(render_text(error.diagnostics, error.sources, color=sys.stdout.isatty()))
-        return 1
-    if output == "json":
-        click.echo(render_json(loaded.warnings))
-        return 0
-    if loaded.warnings:
-        click.echo(render_text(loaded.warnings, {loaded.file: loaded.text}))
-    click.echo(f"{spec}: good ({loaded.migration.full_name}, {loaded.migration.region})")
-    return 0
+            found += loaded.warnings
+            sources[loaded.file] = loaded.text
+            good.append(f"{spec}: good ({loaded.migration.full_name}, {loaded.migration.region})")
+    if found or output != "text":
+        show(found, sources, output)
+    if output == "text":
+        for line in good:
+            click.echo(line)
+    return int(len(good) < len(specs))

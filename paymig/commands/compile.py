@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from paymig.options import format_option, spec_argument
+from paymig.findings import FOR_SERVICES, findings_option, show
+from paymig.options import spec_argument
 
 if TYPE_CHECKING:
     from compiler.compile import Compiled
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     help="Where to write.",
 )
 @click.option("--lint", is_flag=True, help="Run cfn-lint over the result; its findings name lines of the spec.")
-@format_option
+@findings_option
 def command(spec: Path, environment: str | None, output_folder: Path, lint: bool, output: str) -> int:
     """Compile SPEC to CloudFormation nested stacks and Lambda bundles.
 
@@ -34,13 +35,22 @@ def command(spec: Path, environment: str | None, output_folder: Path, lint: bool
     import json
 
     from compiler.compile import compile_spec, write
+    from schemas.diagnostics import SpecError
     from schemas.load import load
 
-    loaded = load(spec, environment)
-    compiled = compile_spec(loaded)
+    try:
+        loaded = load(spec, environment)
+        compiled = compile_spec(loaded)
+    except SpecError as error:
+        if output not in FOR_SERVICES:
+            raise
+        show(error.diagnostics, error.sources, output)
+        return 1
     write(compiled, output_folder)
     findings = _lint(compiled) if lint else ()
-    if output == "json":
+    if output in FOR_SERVICES:
+        show((*loaded.warnings, *findings), {}, output)
+    elif output == "json":
         from dataclasses import asdict
 
         result = {
@@ -52,9 +62,7 @@ def command(spec: Path, environment: str | None, output_folder: Path, lint: bool
         click.echo(json.dumps(result, indent=2))
     else:
         if findings:
-            from schemas.diagnostics import render_text
-
-            click.echo(render_text(findings, {loaded.file: loaded.text}))
+            show(findings, {loaded.file: loaded.text}, output)
         click.echo(f"{len(compiled.templates)} templates and {len(compiled.assets)} bundles in {output_folder}")
     return int(any(found.severity == "error" for found in findings))
 

@@ -4,20 +4,32 @@ from pathlib import Path
 
 import click
 
-from paymig.options import aws_options, format_option, spec_argument, yes_option
+from paymig.options import allow_replace_option, aws_options, format_option, spec_argument, why_option, yes_option
 
 
 @click.command(epilog="Example: paymig deploy specs/payments.yaml --profile payments-prod")
 @spec_argument
 @yes_option
+@why_option
 @click.option("--no-execute", is_flag=True, help="Leave the change set for review instead of executing it.")
+@click.option(
+    "--accept-drift",
+    "accepted",
+    metavar="COMPONENT/RESOURCE",
+    multiple=True,
+    help="Deploy although this resource, which holds state, was changed by hand. May be repeated.",
+)
+@allow_replace_option
 @aws_options
 @format_option
 def command(
     spec: Path,
     environment: str | None,
     yes: bool,
+    why: str,
     no_execute: bool,
+    accepted: tuple[str, ...],
+    allow_replace: tuple[str, ...],
     profile: str | None,
     region: str | None,
     endpoint_url: str | None,
@@ -27,6 +39,9 @@ def command(
 
     The live weights are kept: a deploy never moves traffic. A failed deploy is rolled back, and its root cause is shown
     with the line of the spec it comes from (exit code 6).
+
+    Ctrl-C stops following; the stacks go on. The same command follows them again, from any machine, and so does one
+    that is started while another deploy runs. With --format json each event is one JSON object a line, the result last.
     """
     from dataclasses import asdict
 
@@ -37,10 +52,11 @@ def command(
     from schemas.load import load
 
     loaded = load(spec, environment)
-    console = Console(output)
+    console = Console(output, stream=True)
     aws = Aws.for_spec(loaded.migration.region, profile, region, endpoint_url)
-    done = Deployer(aws, loaded, compile_spec(loaded), console).run(yes=yes, execute=not no_execute)
+    deployer = Deployer(aws, loaded, compile_spec(loaded), console, why, accepted, allow_replace)
+    done = deployer.run(yes=yes, execute=not no_execute)
     text = f"{done.stack}: {done.outcome} in {done.seconds:.1f} s"
     if done.outcome == "proposed":
-        text += f"\nReview, then execute: {done.change_set}"
+        text += f"\nReview {done.change_set}\nthen execute it by: paymig deploy"
     console.result(asdict(done), text)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from paymig.options import aws_options, format_option, spec_argument, yes_option
+from paymig.options import aws_options, format_option, spec_argument, why_option, yes_option
 
 
 class Share(click.ParamType[int]):
@@ -28,14 +28,18 @@ class Share(click.ParamType[int]):
 @click.command(epilog="Example: paymig shift --to 10%")
 @spec_argument
 @click.option("--to", "share", type=Share(), required=True, help="The share of traffic that AWS gets: 10 or 10%.")
+@click.option("--force-step", is_flag=True, help="Take a share that is none of the spec's steps.")
 @yes_option
+@why_option
 @aws_options
 @format_option
 def command(
     spec: Path,
     environment: str | None,
     share: int,
+    force_step: bool,
     yes: bool,
+    why: str,
     profile: str | None,
     region: str | None,
     endpoint_url: str | None,
@@ -43,14 +47,15 @@ def command(
 ) -> None:
     """Move traffic so that AWS gets a share of it.
 
-    Both weights change in one batch; the command waits until every name server has them and reads them back.
+    Both weights change in one batch; the command waits until every name server has them and reads them back. The
+    share must be one of the spec's steps, or 0.
     """
     from paymig.aws.session import Aws
     from paymig.console import Console
-    from paymig.traffic import move
+    from paymig.traffic import shift
     from schemas.load import load
 
     migration = load(spec, environment).migration
     console = Console(output)
     aws = Aws.for_spec(migration.region, profile, region, endpoint_url)
-    move(aws, migration, share, console, yes).show(console)
+    shift(aws, migration, share, console, yes, why, force_step).show(console)

@@ -15,8 +15,9 @@ from paymig.deploy import Deployer, Deployment, record_of
 from paymig.destroy import destroy
 from paymig.rehearsal.client import BrokenPromise, Client, prove
 from paymig.rehearsal.stage import Stage, open_stage
+from paymig.rollback import roll_back
 from paymig.status import look, render
-from paymig.traffic import move
+from paymig.traffic import shift
 from schemas.load import Spec
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class Rehearsal:
             self._step("redeploy, changed", lambda: self._redeploy(stage, client))
             self._step(f"shift to {shares[-1]} %", lambda: self._shift(stage, client, shares[-1]))
             self._step("status", lambda: self._status(stage))
-            self._step("roll back", lambda: self._shift(stage, client, 0))
+            self._step("roll back", lambda: self._roll_back(stage, client))
             self._step("prove", lambda: self._prove(stage, client))
             self._step("destroy", lambda: self._destroy(stage))
         return self._report
@@ -135,7 +136,12 @@ class Rehearsal:
         return None, f"{_PAYMENTS_A_STEP} payments, each sent twice; the writer is the {health['writer']}"
 
     def _shift(self, stage: Stage, client: Client, share: int) -> tuple[None, str]:
-        move(stage.aws, self._spec.migration, share, self._console, yes=True)
+        shift(stage.aws, self._spec.migration, share, self._console, yes=True)
+        self._pay(client)
+        return None, f"live weights: {self._live(stage)}"
+
+    def _roll_back(self, stage: Stage, client: Client) -> tuple[None, str]:
+        roll_back(stage.aws, self._spec.migration, self._console, yes=True)
         self._pay(client)
         return None, f"live weights: {self._live(stage)}"
 

@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     files.code,
     network.overlap,
     network.vpc_size,
+    network.name_servers,
     network.public_data_centre,
     ranges.bounds,
     ranges.order,

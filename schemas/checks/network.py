@@ -43,6 +43,16 @@ def vpc_size(spec: Spec) -> Iterator[Diagnostic]:
     yield spec.finding("PMG203", "network.cidr", message, f"write a network from /{_LARGEST_VPC} to /{smallest}")
 
 
+def name_servers(spec: Spec) -> Iterator[Diagnostic]:
+    """A question leaves the VPC by the routes to the data centre's networks, or not at all."""
+    network = spec.migration.source.network
+    for index, server in enumerate(network.dns_servers):
+        if not any(server in cidr for cidr in network.cidrs):
+            message = f"the name server {server} is in none of the data centre's networks, so nothing is routed there"
+            path = ("source", "network", "dns_servers", index)
+            yield spec.finding("PMG222", path, message, "add its network to source.network.cidrs")
+
+
 def public_data_centre(spec: Spec) -> Iterator[Diagnostic]:
     """Public addresses as the data centre's own are possible, and more often a slip."""
     for index, cidr in enumerate(spec.migration.source.network.cidrs):

@@ -27,9 +27,9 @@ def optional(default: object, description: str, example: object = None, **constr
     )
 
 
-def subsection(section: type[Section], description: str) -> Any:
+def subsection(description: str) -> Any:
     """A mapping whose every field has a default, so that it may be left out whole."""
-    return Field(default_factory=section, description=description)
+    return Field(default={}, description=description, validate_default=True)
 
 
 Hostname = Annotated[

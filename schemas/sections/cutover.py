@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.sections.base import Section, optional, required, subsection
-from schemas.units import Duration, Percentage
+from schemas.sections.scalars import Duration, Percentage
 
 Approval = Literal["none", "required", "second-person"]
 """`required`: somebody approves; `second-person`: somebody other than the one who runs the step."""
@@ -63,6 +63,6 @@ class Cutover(Section):
         "`together`: both in one fenced step, for sites where AWS cannot reach the source for writes.",
     )
     steps: Annotated[list[Step], Field(min_length=1)] = optional(_DEFAULT_STEPS, "The traffic steps, rising to 100%.")
-    gates: Gates = subsection(Gates, "What must hold before a step and during its bake.")
-    switchover: Switchover = subsection(Switchover, "Moving the writer.")
-    rollback: Rollback = subsection(Rollback, "Going back.")
+    gates: Gates = subsection("What must hold before a step and during its bake.")
+    switchover: Switchover = subsection("Moving the writer.")
+    rollback: Rollback = subsection("Going back.")

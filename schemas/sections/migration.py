@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.sections.base import Section, optional, required, subsection
-from schemas.units import Duration, Percentage, Size
+from schemas.sections.scalars import Duration, Percentage, Size
 
 TablePattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_%][\w%$]*\.[A-Za-z_%][\w%$]*$")]
 """`schema.table`, where % stands for any characters."""
@@ -56,8 +56,8 @@ class Replication(Section):
     serverless: ServerlessReplication | None = optional(
         None, "DMS Serverless instead of an instance.", {"min": 1, "max": 16}
     )
-    tables: Tables = subsection(Tables, "Which tables move.")
-    large_objects: LargeObjects = subsection(LargeObjects, "How large columns move.")
+    tables: Tables = subsection("Which tables move.")
+    large_objects: LargeObjects = subsection("How large columns move.")
 
 
 class Invariant(Section):
@@ -112,4 +112,4 @@ class Monitoring(Section):
     notify: Annotated[list[Recipient], Field(min_length=1)] = required(
         "Who receives the alarms.", [{"email": "payments-oncall@example.com"}]
     )
-    alarms: Alarms = subsection(Alarms, "When an alarm fires.")
+    alarms: Alarms = subsection("When an alarm fires.")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.sections.base import DatabaseName, Hostname, Port, SecretArn, Section, optional, required, subsection
-from schemas.units import Cidr, IpAddress
+from schemas.sections.scalars import Cidr, IpAddress
 
 TransitGatewayId = Annotated[str, StringConstraints(pattern=r"^tgw-[0-9a-f]{8}(?:[0-9a-f]{9})?$")]
 
@@ -33,7 +33,7 @@ class SourceDatabase(Section):
         "The Secrets Manager secret that holds username, password, host and port. Never a password here.",
         "arn:aws:secretsmanager:us-east-2:111122223333:secret:onprem/payments-AbCdEf",
     )
-    tls: Tls = subsection(Tls, "How the server's certificate is verified.")
+    tls: Tls = subsection("How the server's certificate is verified.")
 
 
 class SourceApi(Section):
@@ -64,6 +64,11 @@ class SourceNetwork(Section):
         None, "An existing transit gateway that reaches the data centre.", "tgw-0123456789abcdef0"
     )
     vpn: Vpn | None = optional(None, "A site-to-site VPN to create.", {"customer_gateway_ip": "203.0.113.12"})
+    dns_servers: list[IpAddress] = optional(
+        [],
+        "The data centre's name servers, where no others know the database's name: its domain is asked of them.",
+        ["192.168.0.53"],
+    )
 
 
 class Source(Section):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.sections.base import DatabaseName, Hostname, Section, optional, required, subsection
-from schemas.units import Cidr, Duration, Percentage, Size
+from schemas.sections.scalars import Cidr, Duration, Percentage, Size
 
 Capacity = Annotated[float, Field(ge=0.5, le=256, multiple_of=0.5)]
 """Aurora capacity units, in halves."""
@@ -35,7 +35,7 @@ class Database(Section):
         "16.9", "A PostgreSQL version that Aurora offers, quoted, since YAML reads 16.10 as a number."
     )
     name: DatabaseName | None = optional(None, "The database's name; the source's if left out.", "payments")
-    capacity: CapacityRange = subsection(CapacityRange, "How far the cluster scales.")
+    capacity: CapacityRange = subsection("How far the cluster scales.")
     instances: int = optional(2, "One writer and this many readers less one.", ge=1, le=16)
     backup_retention: Duration = optional("35d", "How long automatic backups are kept: 1 to 35 days.")
 
@@ -51,7 +51,7 @@ class Provisioned(Section):
 class Scaling(Section):
     """How the API scales."""
 
-    provisioned: Provisioned = subsection(Provisioned, "Warm execution environments.")
+    provisioned: Provisioned = subsection("Warm execution environments.")
     reserved: int = optional(200, "The most concurrent executions, so that the database is never flooded.", ge=1)
 
 
@@ -70,7 +70,7 @@ class Api(Section):
     architecture: Literal["arm64", "x86_64"] = optional("arm64", "The processor architecture.")
     memory: Size = optional("512MiB", "Memory of one execution environment: 128MiB to 10240MiB.")
     timeout: Duration = optional("30s", "How long one request may take: 1s to 15m.")
-    scaling: Scaling = subsection(Scaling, "How the API scales.")
+    scaling: Scaling = subsection("How the API scales.")
 
 
 class LoadBalancer(Section):
@@ -90,7 +90,7 @@ class RateLimit(Section):
 class Waf(Section):
     """The web application firewall in front of the load balancer."""
 
-    rate_limit: RateLimit = subsection(RateLimit, "How many requests one address may send.")
+    rate_limit: RateLimit = subsection("How many requests one address may send.")
     managed_rules: Literal["default", "none"] = optional(
         "default", "AWS's managed rule groups: common, known bad inputs, SQL injection, address reputation."
     )
@@ -99,7 +99,7 @@ class Waf(Section):
 class Security(Section):
     """Protection of the edge and of the secrets."""
 
-    waf: Waf = subsection(Waf, "The web application firewall.")
+    waf: Waf = subsection("The web application firewall.")
     secret_rotation: Duration = optional("30d", "How often generated secrets are rotated: 1 to 365 days.")
 
 

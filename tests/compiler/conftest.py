@@ -8,6 +8,9 @@ import pytest
 from compiler.compile import Compiled, compile_spec
 from schemas.load import load
 
+# Their asserts tell as much as those of a test.
+pytest.register_assert_rewrite("tests.compiler.design_rules")
+
 ROOT = Path(__file__).parents[2]
 SPECS = ("minimal", "payments")
 

@@ -1,5 +1,4 @@
 import hashlib
-import os
 import sys
 from pathlib import Path
 
@@ -97,16 +96,6 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, cache):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/someone")
     assert driver.cache_folder() == Path("/home/someone/.cache/paymig")
-
-
-def test_a_failed_write_leaves_nothing_behind(cache, monkeypatch):
-    def fail(*_):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(os, "fdopen", fail)
-    with pytest.raises(OSError, match="no space left"):
-        driver.write_atomically(cache / "file", b"data")
-    assert list(cache.iterdir()) == []
 
 
 def test_prefetching_reports_what_it_did(cache, pip, capsys):

@@ -94,7 +94,7 @@ def check_wiring(templates: dict[str, dict[str, Any]]) -> None:
 
 
 def check_causes(compiled: Compiled, templates: dict[str, dict[str, Any]]) -> None:
-    fields = type(compiled.migration).model_fields.keys()
+    fields = vars(compiled.migration).keys()
     for name, template in templates.items():
         for logical_id in template["Resources"]:
             path = compiled.source_map.path(name, logical_id)

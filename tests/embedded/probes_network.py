@@ -88,6 +88,31 @@ def _web_acl(aws, acl_id):
     return [acl for acl in aws("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"] if acl["Id"] in acl_id]
 
 
+def _answer(operation, parameter):
+    return lambda aws, it: getattr(aws("route53resolver"), operation)(**{parameter: it})
+
+
+LOGGED = {
+    **NETWORK,
+    "Group": resource("Logs::LogGroup"),
+    "Queries": resource("Route53Resolver::ResolverQueryLoggingConfig", DestinationArn=att("Group", "Arn")),
+}
+FORWARDING = {
+    **GROUPS,
+    "Out": resource(
+        "Route53Resolver::ResolverEndpoint",
+        Direction="OUTBOUND",
+        SecurityGroupIds=[att("G", "GroupId")],
+        IpAddresses=[{"SubnetId": ref("A")}, {"SubnetId": ref("B")}],
+    ),
+    "Rule": resource(
+        "Route53Resolver::ResolverRule",
+        RuleType="FORWARD",
+        DomainName="corp.example.com",
+        ResolverEndpointId=ref("Out"),
+        TargetIps=[{"Ip": "192.168.0.53", "Port": "53"}],
+    ),
+}
 WEIGHTED = {"Name": "api.payments.example.com.", "Type": "CNAME", "TTL": "60"}
 
 PROBES = [
@@ -344,5 +369,34 @@ PROBES = [
     Probe(
         resource("CertificateManager::Certificate", DomainName="api.payments.example.com", ValidationMethod="DNS"),
         lambda aws, it: aws("acm").describe_certificate(CertificateArn=it)["Certificate"],
+    ),
+    Probe(
+        LOGGED["Queries"],
+        _answer("get_resolver_query_log_config", "ResolverQueryLogConfigId"),
+        {name: LOGGED[name] for name in LOGGED if name != "Queries"},
+        ("Arn", "Id"),
+    ),
+    Probe(
+        resource(
+            "Route53Resolver::ResolverQueryLoggingConfigAssociation",
+            ResolverQueryLogConfigId=ref("Queries"),
+            ResourceId=ref("Vpc"),
+        ),
+        _answer("get_resolver_query_log_config_association", "ResolverQueryLogConfigAssociationId"),
+        LOGGED,
+    ),
+    Probe(
+        FORWARDING["Out"], _answer("get_resolver_endpoint", "ResolverEndpointId"), GROUPS, ("Arn", "ResolverEndpointId")
+    ),
+    Probe(
+        FORWARDING["Rule"],
+        _answer("get_resolver_rule", "ResolverRuleId"),
+        {name: FORWARDING[name] for name in FORWARDING if name != "Rule"},
+        ("Arn", "ResolverRuleId"),
+    ),
+    Probe(
+        resource("Route53Resolver::ResolverRuleAssociation", ResolverRuleId=ref("Rule"), VPCId=ref("Vpc")),
+        _answer("get_resolver_rule_association", "ResolverRuleAssociationId"),
+        FORWARDING,
     ),
 ]

@@ -167,6 +167,16 @@ PROBES = [
         lambda aws, it: aws("sqs").get_queue_attributes(QueueUrl=it, AttributeNames=["QueueArn"])["Attributes"],
         attributes=("Arn",),
     ),
+    Probe(
+        resource(
+            "Logs::MetricFilter",
+            LogGroupName=ref("Group"),
+            FilterPattern="{ $.eventName = DisableKey }",
+            MetricTransformations=[{"MetricNamespace": "Paymig", "MetricName": "m", "MetricValue": "1"}],
+        ),
+        lambda aws, it: aws("logs").describe_metric_filters(metricName="m", metricNamespace="Paymig")["metricFilters"],
+        {"Group": resource("Logs::LogGroup")},
+    ),
     Probe(resource("Logs::LogGroup", RetentionInDays="400", KmsKeyId=att("Key", "Arn")), _group, KEY, ("Arn",)),
     Probe(
         resource(

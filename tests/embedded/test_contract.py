@@ -76,6 +76,7 @@ def test_every_type_of_the_compiled_templates_is_probed() -> None:
         (SPECS / "payments.yaml").read_text(),
         text,
         vpn,
+        vpn.replace("vpn:", "dns_servers: [192.168.0.53]\n    vpn:"),
         text + "replication: {engine: logical}\n",
         text + "replication: {serverless: {min: 1, max: 2}}\n",
     ]

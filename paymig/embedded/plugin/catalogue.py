@@ -12,12 +12,14 @@ from paymig.embedded.plugin import (
     codedeploy,
     databases,
     dms,
+    drift,
     ec2_network,
     ec2_private_lines,
     load_balancing,
     nested,
     nested_changes,
     route53,
+    route53resolver,
     secretsmanager,
     storage,
     wafv2,
@@ -36,8 +38,10 @@ def install(seed: Seed) -> frozenset[str]:
     code_signing.install()
     codedeploy.install()
     dms.install()
+    drift.install()
     nested.install()
     nested_changes.install()
+    route53resolver.install()
     secretsmanager.install()
     wafv2.install()
     amended = load_balancing.install() | storage.install() | databases.install(seed.database_endpoint)
@@ -53,6 +57,7 @@ def install(seed: Seed) -> frozenset[str]:
         *ec2_network.TYPES,
         *ec2_private_lines.TYPES,
         *route53.TYPES,
+        *route53resolver.TYPES,
         *secretsmanager.TYPES,
         *wafv2.TYPES,
     )

@@ -28,6 +28,7 @@ _NEEDED = {
     "ministack.core.router": ("SERVICE_PATTERNS",),
     "ministack.services.cloudformation": ("_ACTION_HANDLERS", "_change_sets", "_stack_events", "_stacks"),
     "ministack.services.cloudformation.changesets": ("_find_change_set", "_resolve_props_for_diff"),
+    "ministack.services.cloudformation.drift": ("_DRIFT_READERS",),
     "ministack.services.cloudformation.engine": (
         "_evaluate_conditions",
         "_parse_template",

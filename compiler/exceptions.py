@@ -1,0 +1,265 @@
+"""Deliberate exceptions from the rules of scanners, each with its reason, written into the resource's metadata."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from troposphere import AWSObject
+
+FILE = Path(__file__).parents[1] / "docs" / "exceptions.md"
+
+
+class Exemption(NamedTuple):
+    """Rules that a resource does not follow, and why not.
+
+    Attributes:
+        rules: as their scanner names them.
+        reason: one or two sentences.
+        only: the resources, as Component.LogicalId; none are all of the type.
+        having: only where this property is set.
+    """
+
+    rules: tuple[str, ...]
+    reason: str
+    only: tuple[str, ...] = ()
+    having: str = ""
+
+
+_AWS, _NIST, _PCI = "AwsSolutions", "NIST.800.53.R5", "PCI.DSS.321"
+
+
+def _both(rule: str) -> tuple[str, str]:
+    return f"{_NIST}-{rule}", f"{_PCI}-{rule}"
+
+
+def _wildcards(*resources: str) -> tuple[str, ...]:
+    return tuple(f"{_AWS}-IAM5[Resource::{resource}]" for resource in resources)
+
+
+_IN_VPC = ("Api.FunctionRole", "Control.SwitchoverRole", "Database.SecretRotationRole", "Validation.ValidationRole")
+_SOURCE_READERS = ("Api.FunctionRole", "Control.SwitchoverRole", "Replication.SecretsRole", "Validation.ValidationRole")
+_KEYS = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*"
+_OS_METRICS = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:RDSOSMetrics:*"
+
+_ONE_ACCESS_LIST = Exemption(
+    (f"{_AWS}-VPC3",),
+    "One access list, around the databases alone: a fence that holds when a security group is opened by mistake.",
+)
+
+EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
+    "AWS::DynamoDB::Table": (
+        Exemption(
+            ("CKV_AWS_119",),
+            "The journal holds who did what and which database is the writer: no card data, no credential. The "
+            "account's own key of DynamoDB encrypts it.",
+        ),
+        Exemption(
+            (f"{_NIST}-DynamoDBInBackupPlan",),
+            "Point-in-time recovery restores the journal to any second of 35 days.",
+        ),
+    ),
+    "AWS::EC2::NetworkAcl": (_ONE_ACCESS_LIST,),
+    "AWS::EC2::NetworkAclEntry": (_ONE_ACCESS_LIST,),
+    "AWS::EC2::Route": (
+        Exemption(
+            _both("VPCNoUnrestrictedRouteToIGW"),
+            "The public subnets hold the load balancer and the NAT gateways, and nothing else.",
+            ("Network.PublicRoute",),
+        ),
+    ),
+    "AWS::EC2::SecurityGroupIngress": (
+        Exemption(
+            (f"{_AWS}-EC23",),
+            "Clients of the payments API come from anywhere; this is HTTPS to the load balancer, behind the firewall.",
+            ("Security.LoadBalancerGroupFromNetwork",),
+        ),
+    ),
+    "AWS::EC2::VPC": (
+        Exemption(
+            _both("VPCDefaultSecurityGroupClosed"),
+            "CloudFormation cannot take rules from the default group. Nothing stands in it, and it admits only its own "
+            "members.",
+        ),
+    ),
+    "AWS::IAM::Role": (
+        Exemption(
+            _both("IAMNoInlinePolicy"),
+            "The policy belongs to this one role: it is made, changed and deleted with it and can be attached to "
+            "nothing else.",
+            having="Policies",
+        ),
+        Exemption(
+            ("CKV_AWS_111", "RESOURCE_STAR", *_wildcards("*")),
+            "Lambda asks for the rights to network interfaces before an interface exists. X-Ray, PutMetricData (which "
+            "is held to one namespace) and GetRandomPassword know no resources.",
+            _IN_VPC,
+        ),
+        Exemption(_wildcards("*"), "X-Ray knows no resources.", ("Validation.RollbackRole",)),
+        Exemption(
+            _wildcards(_KEYS),
+            "The source's secret is not ours, so its key is not known. The key may decrypt this one secret, through "
+            "Secrets Manager, and nothing else.",
+            _SOURCE_READERS,
+        ),
+        Exemption(
+            _wildcards("arn:<AWS::Partition>:route53:::change/*"),
+            "The id of a change is known only once it is made; this right reads its state.",
+            ("Validation.RollbackRole",),
+        ),
+        Exemption(
+            _wildcards(_OS_METRICS),
+            "RDS names the log group, and its streams, itself.",
+            ("Database.MonitoringRole",),
+        ),
+        Exemption(
+            ("Base64 High Entropy String",),
+            "The id of the hosted zone is no secret.",
+            ("Validation.RollbackRole",),
+        ),
+        Exemption(
+            ("Base64 High Entropy String",),
+            "The name of AWS's policy is no secret.",
+            ("Bootstrap.DmsCloudwatchLogsRole",),
+        ),
+        *(
+            Exemption(
+                (f"{_AWS}-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{policy}]",),
+                "DMS looks for this very policy on a role of this very name.",
+                (f"Bootstrap.{role}",),
+            )
+            for role, policy in (
+                ("DmsCloudwatchLogsRole", "AmazonDMSCloudWatchLogsRole"),
+                ("DmsVpcRole", "AmazonDMSVPCManagementRole"),
+            )
+        ),
+    ),
+    "AWS::Lambda::Function": (
+        Exemption(
+            (f"{_AWS}-L1",),
+            "The runtime is the spec's choice, and the layer's PostgreSQL driver is built for it.",
+        ),
+        Exemption(
+            ("CKV_AWS_116", f"{_NIST}-LambdaDLQ"),
+            "It is called synchronously: who calls it sees the failure.",
+            ("Api.Function", "Control.Switchover"),
+        ),
+        Exemption(
+            ("CKV_AWS_116", f"{_NIST}-LambdaDLQ"),
+            "Secrets Manager calls it, tries again, and records a rotation that failed.",
+            ("Database.SecretRotation",),
+        ),
+        Exemption(
+            ("CKV_AWS_116", f"{_NIST}-LambdaDLQ"),
+            "It has a failure destination, which tells more than a dead-letter queue of the function.",
+            ("Validation.Rollback", "Validation.Validation"),
+        ),
+        Exemption(
+            ("CKV_AWS_117", *_both("LambdaInsideVPC")),
+            "It reaches no database, and the way back must work when the VPC does not.",
+            ("Validation.Rollback",),
+        ),
+    ),
+    "AWS::RDS::DBInstance": (
+        Exemption(
+            (f"{_NIST}-RDSInBackupPlan",),
+            "Aurora backs up the cluster, continuously, for as long as the spec says; instances hold no data. A copy "
+            "in another account selects the cluster by its tags.",
+        ),
+    ),
+    "AWS::RDS::DBProxy": (
+        Exemption(("Secret Keyword",), "The name of an authentication method, not a password.", ("Database.Proxy",)),
+    ),
+    "AWS::S3::Bucket": (
+        Exemption(
+            ("CKV_AWS_18", f"{_AWS}-S1", *_both("S3BucketLoggingEnabled")),
+            "The audit trail of the migration records who reads this bucket.",
+        ),
+        Exemption(
+            _both("S3BucketReplicationEnabled"),
+            "It is versioned and outlives its stack. A copy is worth something only in another account, which is not "
+            "this migration's.",
+        ),
+        Exemption(
+            _both("S3DefaultEncryptionKMS"),
+            "A load balancer delivers its logs under no encryption but S3's own.",
+            ("LoadBalancer.AccessLogs",),
+        ),
+    ),
+    "AWS::SQS::Queue": (Exemption((f"{_AWS}-SQS3",), "It is the dead-letter queue.", ("Validation.DeadLetters",)),),
+}
+"""The exceptions by resource type."""
+
+
+def metadata(component: str, resource: AWSObject) -> dict[str, Any]:
+    """What a resource's metadata tells the scanners.
+
+    Args:
+        component: the component's name.
+        resource: the resource, complete.
+
+    Returns:
+        `checkov` and `cdk_nag` in their own forms, `paymig_scan` for scanners that have none; empty without exceptions.
+    """
+    given = [
+        (rule, exemption.reason)
+        for exemption in EXEMPTIONS.get(resource.resource_type or "", ())
+        if (not exemption.only or f"{component}.{resource.title}" in exemption.only)
+        and (not exemption.having or exemption.having in resource.properties)
+        for rule in exemption.rules
+    ]
+    if not given:
+        return {}
+    parts: dict[str, Any] = {
+        "checkov": {"skip": [{"id": rule, "comment": why} for rule, why in given if _scanner(rule) == "checkov"]},
+        "cdk_nag": {
+            "rules_to_suppress": [{"id": rule, "reason": why} for rule, why in given if _scanner(rule) == "cdk_nag"]
+        },
+        "paymig_scan": {"skip": [{"id": rule, "reason": why} for rule, why in given if _scanner(rule) == "other"]},
+    }
+    return {name: part for name, part in parts.items() if any(part.values())}
+
+
+def _scanner(rule: str) -> str:
+    if rule.startswith("CKV"):
+        return "checkov"
+    return "cdk_nag" if rule.startswith((_AWS, _NIST, _PCI)) else "other"
+
+
+def page() -> str:
+    """Write docs/exceptions.md."""
+    lines = [
+        "# Exceptions",
+        "",
+        "Rules of scanners that the templates deliberately do not follow. Each stands in the metadata of its resource,",
+        "where the scanners find it. This page is generated: `python -m compiler.exceptions`.",
+    ]
+    for kind, exemptions in EXEMPTIONS.items():
+        lines += ["", f"## {kind}", "", "| rules | resources | reason |", "|---|---|---|"]
+        lines += [f"| {_codes(one.rules)} | {_resources(one)} | {one.reason} |" for one in exemptions]
+    return "\n".join(lines) + "\n"
+
+
+def _resources(exemption: Exemption) -> str:
+    every = f"all with `{exemption.having}`" if exemption.having else "all"
+    return _codes(exemption.only) or every
+
+
+def _codes(words: Iterable[str]) -> str:
+    return "<br>".join(f"`{word}`" for word in words)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with `--check` compare it; return the exit code."""
+    wanted = page()
+    if arguments == ["--check"]:
+        if FILE.exists() and FILE.read_text(encoding="utf-8") == wanted:
+            return 0
+        sys.stderr.write(f"{FILE.name} is stale: run python -m compiler.exceptions\n")
+        return 1
+    FILE.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

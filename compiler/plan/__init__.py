@@ -1,0 +1,1 @@
+"""What a deploy would change, resource by resource, before any change set."""

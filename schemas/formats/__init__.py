@@ -1,0 +1,1 @@
+"""Diagnostics for other programs: annotations of a GitHub workflow, and SARIF for code scanning."""

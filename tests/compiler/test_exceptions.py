@@ -1,0 +1,52 @@
+"""Exceptions from the rules of scanners: listed, where they are written, and about something that exists."""
+
+import json
+from typing import Any
+
+from compiler.bootstrap import bootstrap
+from compiler.exceptions import EXEMPTIONS, main, metadata
+
+
+def every(templates: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Each resource as Component.LogicalId."""
+    named = {**templates, "bootstrap": json.loads(bootstrap())}
+    return {
+        f"{name.title().replace('_', '')}.{logical_id}": resource
+        for name, template in named.items()
+        for logical_id, resource in template["Resources"].items()
+    }
+
+
+def rules(resource: dict[str, Any]) -> set[str]:
+    written = resource.get("Metadata", {})
+    entries = [entry for part in written.values() for listed in part.values() for entry in listed]
+    assert all(entry.get("reason") or entry.get("comment") for entry in entries)
+    return {entry["id"] for entry in entries}
+
+
+def test_the_page_lists_them() -> None:
+    assert main(["--check"]) == 0
+
+
+def test_each_stands_in_the_metadata_of_its_resource_and_nowhere_else(templates: dict[str, dict[str, Any]]) -> None:
+    resources = every(templates)
+    for name, resource in resources.items():
+        expected = {
+            rule
+            for exemption in EXEMPTIONS.get(resource["Type"], ())
+            if (not exemption.only or name in exemption.only)
+            and (not exemption.having or exemption.having in resource["Properties"])
+            for rule in exemption.rules
+        }
+        assert rules(resource) == expected
+    for kind, exemptions in EXEMPTIONS.items():
+        for exemption in exemptions:
+            for name in exemption.only:
+                assert resources[name]["Type"] == kind
+
+
+def test_a_resource_that_follows_every_rule_has_no_metadata(templates: dict[str, dict[str, Any]]) -> None:
+    from troposphere.sns import Topic
+
+    assert metadata("Monitoring", Topic("Topic")) == {}
+    assert "Metadata" not in templates["monitoring"]["Resources"]["Topic"]

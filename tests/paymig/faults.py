@@ -1,0 +1,91 @@
+"""API calls that fail, one at a time: hooks of the AWS SDK around the real call to the embedded AWS."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
+from paymig.aws.session import Aws
+
+MODES = ("throttled", "broken", "expired", "denied", "lost", "late")
+"""`lost` and `late`: the call takes effect, but its answer does not arrive."""
+
+DEATHS = ("before", "after")
+"""The process is killed right before a call is sent, or right after it took effect."""
+
+_ANSWERS = {
+    "throttled": (400, "Throttling", "ThrottlingException", "Rate exceeded"),
+    "broken": (500, "InternalFailure", "InternalServerError", "An internal error occurred"),
+    "expired": (400, "ExpiredToken", "ExpiredTokenException", "The security token included in the request is expired"),
+    "denied": (403, "AccessDenied", "AccessDeniedException", "User is not authorized to perform this action"),
+}
+
+
+class Faults:
+    """Counts the calls of an `Aws` and makes one of them fail."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.calls: list[str] = []
+        self._strike: tuple[int, str] | None = None
+        self._http = URLLib3Session()
+        make: Callable[[str], Any] = aws.client
+        hooked: dict[str, Any] = {}
+
+        def client(service: str) -> Any:
+            if service not in hooked:
+                hooked[service] = make(service)
+                hooked[service].meta.events.register("before-send", self._before_send)
+            return hooked[service]
+
+        aws.client = client
+
+    def arm(self, index: int, mode: str) -> None:
+        """Make call number `index`, counted from 0 from now on, fail once."""
+        self.calls.clear()
+        self._strike = (index, mode)
+
+    def disarm(self) -> None:
+        self.calls.clear()
+        self._strike = None
+
+    def _before_send(self, request: Any, event_name: str, **_: Any) -> Any:
+        index = len(self.calls)
+        self.calls.append(event_name.partition(".")[2])
+        if self._strike is None or self._strike[0] != index:
+            return None
+        mode = self._strike[1]
+        if mode == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mode in _ANSWERS:
+            return _answer(request, event_name, *_ANSWERS[mode])
+        self._http.send(request)
+        if mode == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mode == "lost":
+            raise ConnectionClosedError(endpoint_url=request.url)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+
+def _answer(request: Any, event_name: str, status: int, code: str, json_code: str, message: str) -> AWSResponse:
+    if "dynamodb" in event_name:
+        body = f'{{"__type": "{json_code}", "message": "{message}"}}'
+    elif "s3" in event_name:
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    else:
+        body = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+            "<RequestId>r</RequestId></ErrorResponse>"
+        )
+    return AWSResponse(request.url, status, {}, _Body(b"" if request.method == "HEAD" else body.encode()))
+
+
+class _Body:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Any:
+        yield self._content

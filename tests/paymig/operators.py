@@ -1,0 +1,91 @@
+"""Several operators of one migration, and calls that wait or fail at will."""
+
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import EndpointConnectionError
+
+from paymig.aws import weights
+from paymig.aws.session import Aws
+from paymig.aws.weights import Weights
+from paymig.deploy import record_of
+from paymig.journal.journal import Journal
+from paymig.rehearsal.stage import Stage
+
+PATIENCE = 30
+
+
+def another(stage: Stage) -> Aws:
+    """An operator with a session of their own."""
+    return Aws(stage.aws.region, endpoint_url=stage.embedded.endpoint_url, credentials=(stage.embedded.account_id, "x"))
+
+
+def live(stage: Stage, spec: Any) -> Weights | None:
+    return weights.look(another(stage), record_of(spec.migration))
+
+
+@contextmanager
+def paused(aws: Aws, service: str, operation: str):
+    """Stop an operator right before a call; yields (reached, go on)."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def stop(**_: Any) -> None:
+        reached.set()
+        assert go_on.wait(PATIENCE)
+
+    with hooked(aws, service, operation, stop):
+        try:
+            yield reached, go_on
+        finally:
+            go_on.set()
+
+
+@contextmanager
+def hooked(aws: Aws, service: str, operation: str, act: Callable[..., Any]):
+    """Call `act` before each of these calls is sent; an empty operation means all of the service."""
+    name = f"before-send.{service}" + (f".{operation}" if operation else "")
+    events = aws.client(service).meta.events
+    events.register(name, act)
+    try:
+        yield
+    finally:
+        events.unregister(name, act)
+
+
+@contextmanager
+def unreachable(aws: Aws, service: str):
+    """Nothing of a service answers."""
+
+    def refuse(request: Any, **_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    with hooked(aws, service, "", refuse):
+        yield
+
+
+class Operator(threading.Thread):
+    """A command in a thread of its own; `outcome` is what it returned or raised."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        super().__init__()
+        self._act = act
+        self.outcome: Any = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.outcome = self._act()
+        except BaseException as error:
+            self.outcome = error
+
+    def end(self) -> Any:
+        self.join(PATIENCE)
+        assert not self.is_alive()
+        return self.outcome
+
+
+def history(aws: Aws, spec: Any) -> list[tuple[str, str, str]]:
+    """The journal as (verb, step, kind)."""
+    return [(e.verb, e.step, e.kind) for e in Journal.open(aws, spec.migration.full_name).entries()]

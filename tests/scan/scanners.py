@@ -1,0 +1,101 @@
+"""The scanners: each gets a folder of templates and gives what it finds, exempted or not."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.scan.policies import policies
+
+HERE = Path(__file__).parent
+
+
+class Finding(NamedTuple):
+    scanner: str
+    template: str
+    resource: str
+    rule: str
+    text: str
+
+
+class Tools(NamedTuple):
+    """Where the scanners are installed."""
+
+    python: Path
+    modules: Path
+
+
+def checkov(tools: Tools, templates: Path) -> list[Finding]:
+    # From inside the folder: a long path to a template looks to it like a secret.
+    command = [tools.python.parent / "checkov", "--directory", ".", "--framework", "cloudformation"]
+    answer = json.loads(_run([*command, "--skip-download", "--compact", "-o", "json"], templates, accepted=(0, 1)))
+    if answer["results"]["parsing_errors"]:
+        raise RuntimeError(f"checkov cannot read {answer['results']['parsing_errors']}")
+    return [
+        Finding(
+            "checkov", Path(one["file_path"]).stem, one["resource"].split(".")[-1], one["check_id"], one["check_name"]
+        )
+        for kind in ("failed_checks", "skipped_checks")
+        for one in answer["results"][kind]
+    ]
+
+
+def cdk_nag(tools: Tools, templates: Path) -> list[Finding]:
+    names = sorted(path.name for path in templates.glob("*.json"))
+    answer = json.loads(_run(["node", HERE / "nag.js", *names], templates, NODE_PATH=str(tools.modules)))
+    return [Finding("cdk-nag", one["template"], one["resource"], one["rule"], one["text"]) for one in answer]
+
+
+def parliament(tools: Tools, templates: Path) -> list[Finding]:
+    found = list(policies(_contents(templates)))
+    answer = json.loads(
+        _run(
+            [tools.python, "-W", "ignore", HERE / "parliament_run.py"], templates, json.dumps([one[2] for one in found])
+        )
+    )
+    return [Finding("parliament", *found[index][:2], rule, text) for index, rule, text in answer]
+
+
+def detect_secrets(tools: Tools, templates: Path) -> list[Finding]:
+    # A file for each resource: it tells no more than a file and a line.
+    with tempfile.TemporaryDirectory(prefix="paymig-scan-") as folder:
+        for name, template in _contents(templates).items():
+            for logical_id, resource in template["Resources"].items():
+                text = json.dumps({key: value for key, value in resource.items() if key != "Metadata"}, indent=1)
+                Path(folder, f"{name}.{logical_id}.json").write_text(text)
+            rest = {key: value for key, value in template.items() if key != "Resources"}
+            Path(folder, f"{name}..json").write_text(json.dumps(rest, indent=1))
+        answer = json.loads(_run([tools.python.parent / "detect-secrets", "scan", "--all-files", "."], Path(folder)))
+    return [
+        Finding("detect-secrets", *Path(file).stem.split(".", 1), one["type"], f"line {one['line_number']}")
+        for file, found in answer["results"].items()
+        for one in found
+    ]
+
+
+SCANNERS = (checkov, cdk_nag, parliament, detect_secrets)
+
+
+def _contents(templates: Path) -> dict[str, Any]:
+    return {path.stem: json.loads(path.read_text()) for path in sorted(templates.glob("*.json"))}
+
+
+def _run(
+    command: Sequence[str | Path], folder: Path, text: str = "", accepted: Sequence[int] = (0,), **environment: str
+) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    if done.returncode not in accepted:
+        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise RuntimeError(f"{Path(command[0]).name} stopped with exit code {done.returncode}: {said}")
+    return done.stdout
