@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 SPECS := specs/payments.yaml specs/minimal.yaml
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help install rehearse test lint types stale templates bench golden generate lock clean
+.PHONY: help install rehearse test lint types stale templates scan bench generate lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -49,6 +49,7 @@ stale: $(STAMP) ## Fail when a generated file is out of date
 	@$(BIN)/python -m schemas.reference --check
 	@$(BIN)/python -m schemas.formats.pages --check
 	@$(BIN)/python -m compiler.plan.provider_schemas --check
+	@$(BIN)/python -m compiler.exceptions --check
 
 generate: $(STAMP) ## Rewrite the generated files: JSON Schema, reference, golden templates, printed diagnostics
 	@$(BIN)/python -m schemas.freeze
@@ -56,8 +57,12 @@ generate: $(STAMP) ## Rewrite the generated files: JSON Schema, reference, golde
 	@$(BIN)/python -m schemas.reference
 	@$(BIN)/python -m schemas.formats.pages
 	@$(BIN)/python -m compiler.plan.provider_schemas
+	@$(BIN)/python -m compiler.exceptions
 	@$(BIN)/python -m tests.golden
 	@$(BIN)/python -m tests.diagnostics
+
+scan: $(STAMP) ## Run all security scanners over the compiled examples (installs them; needs node and npm)
+	@$(BIN)/python -m tests.scan
 
 bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compile.py
@@ -67,6 +72,8 @@ lock: ## Refresh requirements.txt from pyproject.toml
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --all-extras --no-emit-package paymig pyproject.toml -o requirements.txt
+	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate tests/scan/requirements.in -o tests/scan/requirements.txt
 	@rm -r .venv-lock
 
 clean: ## Remove .venv and everything that was built
