@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from troposphere import AWSObject
 
+from schemas.generated import write_or_check
+
 FILE = Path(__file__).parents[1] / "docs" / "exceptions.md"
 
 
@@ -249,17 +251,5 @@ def _codes(words: Iterable[str]) -> str:
     return "<br>".join(f"`{word}`" for word in words)
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or with `--check` compare it; return the exit code."""
-    wanted = page()
-    if arguments == ["--check"]:
-        if FILE.exists() and FILE.read_text(encoding="utf-8") == wanted:
-            return 0
-        sys.stderr.write(f"{FILE.name} is stale: run python -m compiler.exceptions\n")
-        return 1
-    FILE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check("compiler.exceptions", {FILE: page()}))

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from schemas import units
+from schemas.generated import write_or_check
 from schemas.models import models_in
 from schemas.sections.root import Migration
 from schemas.validate import CORE, PARSE, RECORD
@@ -91,18 +92,5 @@ def named(node: Any) -> Any:
     return node
 
 
-def main(arguments: list[str]) -> int:
-    """Write both files, or with `--check` compare them; return the exit code."""
-    wanted = {TYPES: types(), CORE: core()}
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    if arguments == ["--check"]:
-        for path in stale:
-            sys.stderr.write(f"{path.name} is stale: run python -m schemas.freeze\n")
-        return int(bool(stale))
-    for path in stale:
-        path.write_text(wanted[path], encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check("schemas.freeze", {TYPES: types(), CORE: core()}))

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from schemas.generated import write_or_check
 from schemas.models import fields_of, model_in, models_in
 from schemas.overlays import NOT_IN_OVERLAY
 from schemas.sections.root import Migration
@@ -132,17 +133,5 @@ def _tidy(node: Any, named: bool = False) -> Any:
 _NAMED = ("properties", "patternProperties")
 
 
-def main(arguments: list[str]) -> int:
-    """Write the schema, or with `--check` compare it; return the exit code."""
-    wanted = text()
-    if arguments == ["--check"]:
-        if FILE.exists() and FILE.read_text(encoding="utf-8") == wanted:
-            return 0
-        sys.stderr.write(f"{FILE.name} is stale: run python -m schemas.json_schema\n")
-        return 1
-    FILE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check("schemas.json_schema", {FILE: text()}))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from schemas.generated import write_or_check
 from schemas.json_schema import FILE as SCHEMA_FILE
 
 FILE = Path(__file__).parents[1] / "docs" / "reference.md"
@@ -96,16 +97,5 @@ def _table(rows: Iterator[tuple[str, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or check it; return the exit code."""
-    if "--check" not in arguments:
-        FILE.write_text(text())
-        return 0
-    if FILE.is_file() and FILE.read_text() == text():
-        return 0
-    sys.stderr.write(f"{FILE.name} is stale: run python -m schemas.reference\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check("schemas.reference", {FILE: text()}))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from compiler.plan.replacements import FILE
+from schemas.generated import write_or_check
 
 _SERVICES = frozenset(
     (
@@ -76,18 +77,5 @@ def _row(schema: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: paths for name, paths in row.items() if paths}
 
 
-def main(arguments: list[str]) -> int:
-    """Write the table, or with `--check` compare it; return the exit code."""
-    file = Path(__file__).with_name(FILE)
-    wanted = text()
-    if arguments == ["--check"]:
-        if file.exists() and file.read_text(encoding="utf-8") == wanted:
-            return 0
-        sys.stderr.write(f"{file.name} is stale: run python -m {__package__}.provider_schemas\n")
-        return 1
-    file.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check("compiler.plan.provider_schemas", {Path(__file__).with_name(FILE): text()}))

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from schemas.codes import CODES
+from schemas.generated import write_or_check
 
 FILE = "pages.json"
 
@@ -39,18 +40,5 @@ def collected() -> str:
     return json.dumps(read, indent=1, ensure_ascii=False) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Write the pages, or with `--check` compare them; return the exit code."""
-    file = Path(__file__).with_name(FILE)
-    wanted = collected()
-    if arguments == ["--check"]:
-        if file.exists() and file.read_text(encoding="utf-8") == wanted:
-            return 0
-        sys.stderr.write(f"{file.name} is stale: run python -m {__package__}.pages\n")
-        return 1
-    file.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check("schemas.formats.pages", {Path(__file__).with_name(FILE): collected()}))
