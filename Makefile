@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 SPECS := specs/payments.yaml specs/minimal.yaml
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help install rehearse test lint types stale templates scan bench generate lock clean
+.PHONY: help install rehearse test lint types stale templates scan campaign bench generate lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -63,6 +63,9 @@ generate: $(STAMP) ## Rewrite the generated files: JSON Schema, reference, golde
 
 scan: $(STAMP) ## Run all security scanners over the compiled examples (installs them; needs node and npm)
 	@$(BIN)/python -m tests.scan
+
+campaign: $(STAMP) ## Fail every AWS call of every command in every way (an hour or more)
+	@$(BIN)/pytest tests/paymig/test_failures_of_aws.py -m campaign
 
 bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compile.py

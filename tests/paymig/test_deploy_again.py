@@ -1,0 +1,215 @@
+"""Deploys that meet: two at once, one that was left alone, one that finds what somebody changed by hand."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ConnectionClosedError
+from botocore.httpsession import URLLib3Session
+
+from compiler.compile import compile_spec
+from paymig.aws import change_set, stack, weights
+from paymig.aws.weights import Weights
+from paymig.console import Console
+from paymig.deploy import Deployer, record_of
+from paymig.embedded.faults import Fault
+from paymig.errors import Refused, StackFailed
+from paymig.journal.journal import Journal
+from paymig.rehearsal.stage import open_stage
+from tests.paymig.operators import Operator, another, history, hooked, live, paused
+
+PATIENCE = 30
+
+
+def with_memory(spec, mebibytes: int):
+    api = spec.migration.api.model_copy(update={"memory": mebibytes * 2**20})
+    return replace(spec, migration=spec.migration.model_copy(update={"api": api}))
+
+
+def deploy(aws, spec, **options):
+    return Deployer(aws, spec, compile_spec(spec), Console(), **options).run(yes=True)
+
+
+@pytest.fixture(scope="module")
+def deployed(spec):
+    with open_stage(spec.migration) as opened:
+        deploy(opened.aws, spec)
+        yield opened
+
+
+@pytest.fixture
+def slow(deployed):
+    """Put faults in force for the length of a test."""
+    yield deployed.embedded.faults
+    deployed.embedded.faults()
+
+
+def until_busy(aws, spec) -> None:
+    ends = time.monotonic() + PATIENCE
+    while (found := stack.describe(aws, spec.migration.full_name)) is None or not found.busy:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_a_second_deploy_follows_the_one_under_way(deployed, slow, spec, capsys):
+    changed = with_memory(spec, 1280)
+    slow(Fault(logical_id="Function", operation="update", delay=1.5))
+    first = Operator(lambda: deploy(another(deployed), changed))
+    until_busy(deployed.aws, spec)
+    second = deploy(another(deployed), changed)
+    assert first.end().outcome == "updated"
+    assert (second.outcome, second.change_set) == ("followed", None)
+    said = capsys.readouterr().err
+    assert "Another deploy is at work" in said
+    assert "following what is under way" in said
+
+
+def test_a_follower_hears_of_the_failure_and_its_cause(deployed, slow, spec):
+    changed = with_memory(spec, 1536)
+    slow(Fault(logical_id="Function", operation="update", delay=1.0, error="the fault of this test", times=1))
+    first = Operator(lambda: deploy(another(deployed), changed))
+    until_busy(deployed.aws, spec)
+    with pytest.raises(StackFailed, match="the fault of this test"):
+        deploy(another(deployed), changed)
+    assert isinstance(first.end(), StackFailed)
+
+
+def test_two_first_deploys_at_once_end_with_one_stack(stage, spec):
+    """Before the first deploy there is no lease to take: the table that holds it is being made."""
+    both = [Operator(lambda: deploy(another(stage), spec)) for _ in range(2)]
+    ended = [one.end() for one in both]
+    outcomes = {getattr(one, "outcome", repr(one)) for one in ended}
+    assert outcomes in ({"created", "followed"}, {"created", "unchanged"})
+
+
+def command(stage, spec, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "paymig", *arguments],
+        env={**os.environ, **stage.embedded.environment()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_stops_following_and_the_next_deploy_goes_on(stage, spec):
+    stage.embedded.faults(Fault(logical_id="Cluster", operation="create", delay=6))
+    left = command(stage, spec, "deploy", spec.file, "--yes", "--format", "json")
+    until_busy(stage.aws, spec)
+    time.sleep(0.5)
+    left.send_signal(signal.SIGINT)
+    out, err = left.communicate(timeout=PATIENCE)
+    assert left.returncode == 130, err
+    assert f"Stack {spec.migration.full_name} goes on in AWS; to follow it again: paymig deploy" in err
+    assert not Journal.open(stage.aws, spec.migration.full_name).lease().held
+    assert stack.describe(stage.aws, spec.migration.full_name).status == "CREATE_IN_PROGRESS"
+
+    resumed = command(stage, spec, "deploy", spec.file, "--yes", "--format", "json")
+    out, err = resumed.communicate(timeout=PATIENCE)
+    assert resumed.returncode == 0, err
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines[-1]["event"] == "result"
+    assert lines[-1]["outcome"] == "followed"
+    events = [line for line in lines if line["event"] == "resource"]
+    assert len(lines) == len(events) + 1
+    first = events[0]
+    assert (first["status"], first["type"]) == ("CREATE_IN_PROGRESS", stack.NESTED), "from the operation's beginning"
+    ends = [(event["logical_id"], event["status"]) for event in events]
+    assert ends.count((spec.migration.full_name, "CREATE_COMPLETE")) == 1
+    assert history(stage.aws, spec)[-4:] == [
+        ("deploy", "execute the change set", "intent"),
+        ("deploy", "execute the change set", "failed"),
+        ("deploy", "follow the operation under way", "intent"),
+        ("deploy", "follow the operation under way", "done"),
+    ]
+
+
+def test_traffic_that_moved_while_the_question_stood_voids_the_change_set(deployed, spec):
+    """The rollback function takes no lease: what it did must not be undone by an update with older weights."""
+    alice = another(deployed)
+    weights.write(alice, record_of(spec.migration), Weights.to_new(10))
+
+    class Hesitant(Console):
+        def confirm(self, question: str, yes: bool) -> None:
+            weights.write(another(deployed), record_of(spec.migration), Weights.to_new(0))
+
+    changed = with_memory(spec, 1792)
+    with pytest.raises(Refused, match="moved from old 90, new 10 to old 100, new 0"):
+        Deployer(alice, changed, compile_spec(changed), Hesitant()).run(yes=False)
+    assert live(deployed, spec) == Weights(100, 0)
+    assert not change_set.clean(alice, stack.describe(alice, spec.migration.full_name)), "nothing is left over"
+    assert deploy(alice, changed).outcome == "updated"
+    assert live(deployed, spec) == Weights(100, 0)
+
+
+def test_a_lease_lost_before_the_execution_stops_the_deploy(deployed, spec):
+    alice = another(deployed)
+    changed = with_memory(spec, 2048)
+    with paused(alice, "cloudformation", "CreateChangeSet") as (reached, go_on):
+        late = Operator(lambda: deploy(alice, changed))
+        assert reached.wait(PATIENCE)
+        Journal.open(another(deployed), spec.migration.full_name).acquire("rollback", over=True)
+        go_on.set()
+        stopped = late.end()
+    assert isinstance(stopped, Refused)
+    assert "`paymig rollback`" in stopped.message
+    journal = Journal.open(deployed.aws, spec.migration.full_name)
+    journal.break_lease(journal.lease())
+    assert deploy(alice, changed).outcome == "updated", "the change set that was left over is no obstacle"
+
+
+def test_what_was_changed_by_hand_is_shown_and_stops_a_deploy_where_state_is_at_stake(deployed, spec, capsys):
+    lambdas, rds = deployed.aws.client("lambda"), deployed.aws.client("rds")
+    name = next(
+        f["FunctionName"] for f in lambdas.list_functions()["Functions"] if "rollback" in f["FunctionName"].lower()
+    )
+    timeout = lambdas.get_function_configuration(FunctionName=name)["Timeout"]
+    lambdas.update_function_configuration(FunctionName=name, Timeout=timeout + 1)
+    assert deploy(deployed.aws, with_memory(spec, 2304)).outcome == "updated", "no state is at stake"
+    assert f"/Timeout is {timeout + 1}, not {timeout}" in capsys.readouterr().err
+
+    cluster = rds.describe_db_clusters()["DBClusters"][0]["DBClusterIdentifier"]
+    rds.modify_db_cluster(DBClusterIdentifier=cluster, DeletionProtection=False)
+    before = history(deployed.aws, spec)
+    with pytest.raises(Refused, match="Database/Cluster") as refused:
+        deploy(deployed.aws, with_memory(spec, 2560))
+    assert "/DeletionProtection is false, not true" in capsys.readouterr().err
+    assert "--accept-drift Database/Cluster" in refused.value.hint
+    assert history(deployed.aws, spec) == before
+    assert not change_set.clean(deployed.aws, stack.describe(deployed.aws, spec.migration.full_name))
+    accepted = deploy(deployed.aws, with_memory(spec, 2560), accepted_drift=["Database/Cluster"])
+    assert accepted.outcome == "updated"
+    rds.modify_db_cluster(DBClusterIdentifier=cluster, DeletionProtection=True)
+
+
+def test_change_sets_that_others_left_over_are_deleted_but_not_foreign_ones(deployed, spec):
+    root = stack.describe(deployed.aws, spec.migration.full_name)
+    body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    client = deployed.aws.client("cloudformation")
+    for name in ("paymig-left", "somebody-elses"):
+        client.create_change_set(StackName=root.name, ChangeSetName=name, ChangeSetType="UPDATE", TemplateBody=body)
+    assert [id_.split("/")[-2] for id_ in change_set.clean(deployed.aws, root)] == ["paymig-left"]
+    left = [summary["ChangeSetName"] for summary in client.list_change_sets(StackName=root.name)["Summaries"]]
+    assert "somebody-elses" in left and "paymig-left" not in left
+    client.delete_change_set(StackName=root.name, ChangeSetName="somebody-elses")
+
+
+def test_an_update_executed_twice_is_started_once(deployed, spec):
+    """The first attempt's answer is lost: the repetition finds the change set started, and follows it."""
+    alice = another(deployed)
+    started = []
+
+    def strike(request, **_):
+        started.append(request)
+        if len(started) == 1:
+            URLLib3Session().send(request)
+            raise ConnectionClosedError(endpoint_url=request.url)
+
+    with hooked(alice, "cloudformation", "ExecuteChangeSet", strike):
+        assert deploy(alice, with_memory(spec, 2816)).outcome == "updated"
+    assert len(started) == 2
