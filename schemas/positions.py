@@ -237,13 +237,23 @@ class _Reader:
         if key is not None and span[:2] == span[2:]:
             span = key  # nothing is written after the colon
         if not event.implicit[0]:
-            return _Value(event.value, span, 1)
+            return _Value(self._quoted(event), span, 1)
         data = resolve(event.value)
         if data is UNUSABLE:
             message = f"{clip(event.value)} is no number that can be used"
             self._report(span, "PMG008", message, "write a finite number, or quote it if it is meant as text")
             data = 0
         return _Value(data, span, 1)
+
+    def _quoted(self, event: ScalarEvent) -> str:
+        """Return a quoted text, in which two escapes may stand for the halves of one character, as JSON writes it."""
+        text: str = event.value
+        if text.isascii():
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self._stop(_span(event), "PMG002", "an escape stands for half a character", "write the character itself")
 
     def _check_tag(self, event: ScalarEvent | _Collection) -> None:
         if event.ctag is not None:

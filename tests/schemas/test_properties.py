@@ -129,3 +129,14 @@ def test_a_missing_file_is_a_diagnostic():
     with pytest.raises(SpecError) as refused:
         load(Path("there-is-none.yaml"))
     assert [found.code for found in refused.value.diagnostics] == ["PMG001"]
+
+
+def test_halves_of_a_character_are_joined_or_refused():
+    """JSON writes a character outside the basic plane as two escapes; one alone is no text."""
+    good = (SPECS / "minimal.yaml").read_text()
+    with pytest.raises(SpecError) as paired:
+        parse(good + 'environments: {staging: {"\\ud800\\udc00": null}}\n', "m", SPECS)
+    assert [found.code for found in paired.value.diagnostics] == ["PMG101"]
+    with pytest.raises(SpecError) as lone:
+        parse(good + 'environments: {staging: {"\\ud800": null}}\n', "m", SPECS)
+    assert [found.code for found in lone.value.diagnostics] == ["PMG002"]
