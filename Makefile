@@ -65,7 +65,7 @@ scan: $(STAMP) ## Run all security scanners over the compiled examples (installs
 	@$(BIN)/python -m tests.scan
 
 campaign: $(STAMP) ## Fail every AWS call of every command in every way (an hour or more)
-	@$(BIN)/pytest tests/paymig/test_failures_of_aws.py -m campaign
+	@$(BIN)/pytest tests/paymig/test_failures_of_aws.py tests/paymig/test_deploy_again.py -m campaign
 
 bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compile.py
