@@ -19,15 +19,14 @@ from paymig import plan
 from paymig.aws import artefacts, bootstrap, change_set, stack, weights
 from paymig.aws.change_set import ChangeSet
 from paymig.aws.session import Aws
-from paymig.aws.waiting import paces
 from paymig.console import Console
 from paymig.drift import refuse_drift
 from paymig.errors import Refused
 from paymig.follow import Watch
-from paymig.journal.hold import Hold, hold
-from paymig.journal.journal import Journal
-from paymig.journal.lease import LIFE, LeaseHeld
-from paymig.journal.table import Table
+from runtime_lambdas.runtime.journal.hold import Hold, hold
+from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.runtime.journal.lease import LIFE, LeaseHeld
+from runtime_lambdas.runtime.waiting import paces
 from schemas.load import Spec
 from schemas.migration import Migration
 
@@ -88,7 +87,7 @@ class Deployer:
         base = bootstrap.ensure(self.aws, self._watch.execute, self._watch.settle)
         uploaded = artefacts.upload(self.aws, base.bucket, self._objects())
         self.console.say(f"Artefacts: {len(uploaded.sent)} sent, {uploaded.already_there} already in {base.bucket}")
-        journal = Journal(Table(self.aws, base.journal_table, self._name), self.aws.caller())
+        journal = Journal(self.aws.client("dynamodb"), base.journal_table, self._name, self.aws.caller())
         with self._turn(journal) as (holding, followed):
             outcome, proposed = self._deploy(holding, base, yes, execute)
         if outcome == "unchanged" and followed:

@@ -9,9 +9,9 @@ from paymig.aws.session import Aws
 from paymig.console import Console
 from paymig.deploy import record_of
 from paymig.errors import Refused, StackFailed
-from paymig.journal.hold import hold
-from paymig.journal.journal import Journal
+from paymig.journal.opening import open_journal
 from paymig.progress import show
+from runtime_lambdas.runtime.journal.hold import hold
 from schemas.migration import Migration
 
 
@@ -42,12 +42,12 @@ def destroy(aws: Aws, migration: Migration, console: Console, yes: bool, why: st
     name = migration.full_name
     if stack.describe(aws, name) is None:
         return False
-    journal = Journal.open(aws, name)
+    journal = open_journal(aws, name)
     with hold(journal, "destroy", why) as holding:
         root = stack.describe(aws, name)
         if root is None:
             return False
-        if journal.writer() != "source":
+        if journal.writer().side != "source":
             raise Refused("the target is the writer: its database holds what the source does not have")
         live = weights.read(aws, record_of(migration))
         if live is not None and live.new:

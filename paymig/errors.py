@@ -1,7 +1,8 @@
 """Every way a command can end, with its exit code.
 
     PaymigError                 1
-    ├── Refused                 3   paymig will not do it, because it would be unsafe or makes no sense now
+    ├── Refused                 3   paymig will not do it, because it would be unsafe or makes no sense now;
+    │                               the same is `runtime_lambdas.runtime.refused.Refused`, which functions know
     ├── NotConfirmed            4   the operator said no, or nobody was there to ask
     ├── AwsError                5   credentials, permissions, network, throttling
     ├── StackFailed             6   CloudFormation rolled the stack back

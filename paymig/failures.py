@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from paymig.errors import AwsError, PaymigError
+from paymig.errors import AwsError, PaymigError, Refused
 
 
 def explain(error: Exception) -> tuple[str, int] | None:
@@ -20,6 +20,11 @@ def explain(error: Exception) -> tuple[str, int] | None:
             return render_text(error.diagnostics, error.sources, color=sys.stderr.isatty()), 1
     if (aws_error := from_botocore(error)) is not None:
         error = aws_error
+    if "runtime_lambdas.runtime.refused" in sys.modules:
+        from runtime_lambdas.runtime import refused
+
+        if isinstance(error, refused.Refused):
+            error = Refused(error.message, error.hint)
     if isinstance(error, PaymigError):
         hint = f"\n  hint: {error.hint}" if error.hint else ""
         return f"error: {error.message}{hint}", error.exit_code

@@ -7,15 +7,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from paymig.aws import change_set, stack, weights
 from paymig.aws.session import Aws
-from paymig.aws.waiting import paces
 from paymig.aws.weights import Record, Weights
 from paymig.console import Console
 from paymig.deploy import record_of
 from paymig.errors import AwsError, Refused
 from paymig.failures import from_botocore
-from paymig.journal.hold import Hold, hold
-from paymig.journal.journal import Journal
+from paymig.journal.opening import open_journal
 from paymig.traffic import Move, refuse_moved_writer
+from runtime_lambdas.runtime.journal.hold import Hold, hold
+from runtime_lambdas.runtime.waiting import paces
 from schemas.migration import Migration
 
 _HOME = Weights.to_new(0)
@@ -51,8 +51,8 @@ def roll_back(
         _keep(aws, migration.full_name, record, console)
         return move
     try:
-        journal = Journal.open(aws, migration.full_name)
-        refuse_moved_writer(journal.writer())
+        journal = open_journal(aws, migration.full_name)
+        refuse_moved_writer(journal.writer().side)
     except _NO_ANSWER as error:
         raise _unreadable(error) from error
     before = _present(aws, record)

@@ -9,9 +9,9 @@ from paymig.aws.weights import Record, Weights
 from paymig.console import Console
 from paymig.deploy import record_of
 from paymig.errors import Refused
-from paymig.journal.hold import Hold, hold
-from paymig.journal.journal import Journal
-from paymig.journal.lease import LeaseLost
+from paymig.journal.opening import open_journal
+from runtime_lambdas.runtime.journal.hold import Hold, hold
+from runtime_lambdas.runtime.journal.lease import LeaseLost
 from schemas.migration import Migration
 
 
@@ -59,9 +59,9 @@ def shift(
     """
     refuse_unplanned(migration, share, force_step)
     record = record_of(migration)
-    journal = Journal.open(aws, migration.full_name)
+    journal = open_journal(aws, migration.full_name)
     with hold(journal, "shift", why) as holding:
-        refuse_moved_writer(journal.writer())
+        refuse_moved_writer(journal.writer().side)
         root = stack.describe(aws, migration.full_name)
         if root is not None and root.busy:
             raise Refused(

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from paymig.aws.session import Aws, code_of
 from paymig.aws.stack import Stack
-from paymig.aws.waiting import paces
 from paymig.errors import AwsError, Refused, StackFailed
+from runtime_lambdas.runtime.waiting import paces
 
 # Both spellings are AWS's own: the first from an update, the second from a change set.
 _EMPTY = ("No updates are to be performed", "didn't contain changes")

@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from paymig.aws.session import Aws, code_of
 from paymig.aws.stack import nested
-from paymig.aws.waiting import paces
 from paymig.errors import AwsError
+from runtime_lambdas.runtime.waiting import paces
 
 _PATIENCE = 900
 _DRIFTED = ["MODIFIED", "DELETED"]

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from paymig.aws.session import Aws
 from paymig.aws.stack import NESTED, describe, is_absent, nested
-from paymig.aws.waiting import paces
+from runtime_lambdas.runtime.waiting import paces
 
 # What CloudFormation says of resources that it stopped only because another one failed.
 _CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")

@@ -7,8 +7,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from paymig.aws.session import Aws, code_of
-from paymig.aws.waiting import paces
 from paymig.errors import AwsError, Refused
+from runtime_lambdas.runtime.waiting import paces
 
 OLD, NEW = "old", "new"
 _PATIENCE = 300

@@ -19,12 +19,12 @@ def command(
 
     from paymig.aws.session import Aws
     from paymig.console import Console
-    from paymig.journal.journal import Journal
+    from paymig.journal.opening import open_journal
     from paymig.journal.show import lease_json, lease_line, table
     from schemas.load import load
 
     migration = load(spec, environment).migration
-    journal = Journal.open(Aws.for_spec(migration.region, profile, region, endpoint_url), migration.full_name)
+    journal = open_journal(Aws.for_spec(migration.region, profile, region, endpoint_url), migration.full_name)
     entries, lease = list(journal.entries()), journal.lease()
     Console(output).result(
         {"migration": migration.full_name, "lease": lease_json(lease), "entries": [e.to_json() for e in entries]},

@@ -30,14 +30,14 @@ def command(
     """
     from paymig.aws.session import Aws
     from paymig.console import Console
-    from paymig.journal.journal import Journal
+    from paymig.journal.opening import open_journal
     from paymig.journal.show import lease_json
     from paymig.journal.unlock import unlock
     from schemas.load import load
 
     migration = load(spec, environment).migration
     console = Console(output)
-    journal = Journal.open(Aws.for_spec(migration.region, profile, region, endpoint_url), migration.full_name)
+    journal = open_journal(Aws.for_spec(migration.region, profile, region, endpoint_url), migration.full_name)
     broken = unlock(journal, console, yes, why)
     text = f"Ended the lease of {broken}" if broken else f"{migration.full_name}: nobody holds the lease"
     console.result({"migration": migration.full_name, "ended": lease_json(broken)}, text)

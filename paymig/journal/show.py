@@ -6,8 +6,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from paymig.journal.entry import Entry
-from paymig.journal.lease import Lease
+from runtime_lambdas.runtime.journal.entry import Entry
+from runtime_lambdas.runtime.journal.lease import Lease
 
 _COLOURS = {"intent": "dim", "done": "green", "failed": "red", "note": "cyan"}
 

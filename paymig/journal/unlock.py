@@ -1,8 +1,8 @@
 """Ending somebody else's lease."""
 
 from paymig.console import Console
-from paymig.journal.journal import Journal
-from paymig.journal.lease import Lease
+from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.runtime.journal.lease import Lease
 
 
 def unlock(journal: Journal, console: Console, yes: bool, why: str) -> Lease | None:

@@ -11,7 +11,7 @@ from paymig.aws import weights
 from paymig.aws.session import Aws
 from paymig.aws.weights import Weights
 from paymig.deploy import record_of
-from paymig.journal.journal import Journal
+from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import Stage
 
 PATIENCE = 30
@@ -27,13 +27,14 @@ def live(stage: Stage, spec: Any) -> Weights | None:
 
 
 @contextmanager
-def paused(aws: Aws, service: str, operation: str):
-    """Stop an operator right before a call; yields (reached, go on)."""
+def paused(aws: Aws, service: str, operation: str, about: str = ""):
+    """Stop an operator right before a call whose request holds `about`; yields (reached, go on)."""
     reached, go_on = threading.Event(), threading.Event()
 
-    def stop(**_: Any) -> None:
-        reached.set()
-        assert go_on.wait(PATIENCE)
+    def stop(request: Any, **_: Any) -> None:
+        if about in str(request.body):
+            reached.set()
+            assert go_on.wait(PATIENCE)
 
     with hooked(aws, service, operation, stop):
         try:
@@ -88,4 +89,4 @@ class Operator(threading.Thread):
 
 def history(aws: Aws, spec: Any) -> list[tuple[str, str, str]]:
     """The journal as (verb, step, kind)."""
-    return [(e.verb, e.step, e.kind) for e in Journal.open(aws, spec.migration.full_name).entries()]
+    return [(e.verb, e.step, e.kind) for e in open_journal(aws, spec.migration.full_name).entries()]

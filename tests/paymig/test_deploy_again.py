@@ -19,8 +19,9 @@ from paymig.console import Console
 from paymig.deploy import Deployer, record_of
 from paymig.embedded.faults import Fault
 from paymig.errors import Refused, StackFailed
-from paymig.journal.journal import Journal
+from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import open_stage
+from runtime_lambdas.runtime.journal.lease import LeaseLost
 from tests.paymig.operators import Operator, another, history, hooked, live, paused
 
 PATIENCE = 30
@@ -109,7 +110,7 @@ def test_ctrl_c_stops_following_and_the_next_deploy_goes_on(stage, spec):
     out, err = left.communicate(timeout=PATIENCE)
     assert left.returncode == 130, err
     assert f"Stack {spec.migration.full_name} goes on in AWS; to follow it again: paymig deploy" in err
-    assert not Journal.open(stage.aws, spec.migration.full_name).lease().held
+    assert not open_journal(stage.aws, spec.migration.full_name).lease().held
     assert stack.describe(stage.aws, spec.migration.full_name).status == "CREATE_IN_PROGRESS"
 
     resumed = command(stage, spec, "deploy", spec.file, "--yes", "--format", "json")
@@ -153,15 +154,15 @@ def test_traffic_that_moved_while_the_question_stood_voids_the_change_set(deploy
 def test_a_lease_lost_before_the_execution_stops_the_deploy(deployed, spec):
     alice = another(deployed)
     changed = with_memory(spec, 2048)
-    with paused(alice, "cloudformation", "CreateChangeSet") as (reached, go_on):
+    with paused(alice, "cloudformation", "CreateChangeSet", about="payments-prod") as (reached, go_on):
         late = Operator(lambda: deploy(alice, changed))
         assert reached.wait(PATIENCE)
-        Journal.open(another(deployed), spec.migration.full_name).acquire("rollback", over=True)
+        open_journal(another(deployed), spec.migration.full_name).acquire("rollback", over=True)
         go_on.set()
         stopped = late.end()
-    assert isinstance(stopped, Refused)
+    assert isinstance(stopped, LeaseLost), stopped
     assert "`paymig rollback`" in stopped.message
-    journal = Journal.open(deployed.aws, spec.migration.full_name)
+    journal = open_journal(deployed.aws, spec.migration.full_name)
     journal.break_lease(journal.lease())
     assert deploy(alice, changed).outcome == "updated", "the change set that was left over is no obstacle"
 

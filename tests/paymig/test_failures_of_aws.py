@@ -15,7 +15,7 @@ from paymig.aws import stack, weights
 from paymig.aws.weights import Weights
 from paymig.deploy import record_of
 from paymig.errors import AwsError
-from paymig.journal.journal import Journal
+from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import Stage, open_stage
 from tests.paymig.commands import COMMANDS, SPEC, VERSIONS, struck
 from tests.paymig.faults import DEATHS, MODES, Faults
@@ -62,7 +62,7 @@ def check_struck(stage: Stage, command: str, index: int, way: str, before: int) 
     aws = another(stage)
     COMMANDS[command](aws)
     assert live(stage, SPEC) == Weights.to_new(wanted), point
-    journal = Journal.open(aws, NAME)
+    journal = open_journal(aws, NAME)
     assert not journal.lease().held, point
     entries = list(journal.entries())
     assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1)), point

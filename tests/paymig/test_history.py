@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from paymig.commands import history, unlock
 from paymig.errors import NotConfirmed, Refused
-from paymig.journal.hold import hold
-from paymig.journal.journal import Journal
+from paymig.journal.opening import open_journal
+from runtime_lambdas.runtime.journal.hold import hold
 from tests.paymig.operators import another
 
 NAME = "payments-prod"
@@ -29,7 +29,7 @@ def test_history_and_unlock(stage, spec, deploy):
     with pytest.raises(Refused, match="no journal"):
         run(stage, spec, history.command)
     deploy(spec)
-    alice = Journal.open(another(stage), NAME)
+    alice = open_journal(another(stage), NAME)
     with hold(alice, "shift", "first customers") as holding:
         with holding.step("move the traffic", before="old 100, new 0"):
             pass

@@ -15,12 +15,12 @@ from paymig.console import Console
 from paymig.deploy import Deployer, record_of
 from paymig.embedded.faults import Fault
 from paymig.errors import AwsError, Refused
-from paymig.journal.hold import hold
-from paymig.journal.journal import Journal
-from paymig.journal.lease import LeaseHeld, LeaseLost
+from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import open_stage
 from paymig.rollback import roll_back
 from paymig.traffic import shift
+from runtime_lambdas.runtime.journal.hold import hold
+from runtime_lambdas.runtime.journal.lease import LeaseHeld, LeaseLost
 from tests.paymig.operators import Operator, another, history, hooked, live, paused, unreachable
 
 
@@ -55,7 +55,7 @@ def test_only_the_specs_steps_are_taken_unless_forced(stage, spec):
 
 def test_a_shift_is_recorded_with_who_why_and_what_was_reached(stage, spec):
     go(stage.aws, spec, 10, why="first customers")
-    intent, done = list(Journal.open(stage.aws, spec.migration.full_name).entries())[-2:]
+    intent, done = list(open_journal(stage.aws, spec.migration.full_name).entries())[-2:]
     assert (intent.verb, intent.kind, intent.why) == ("shift", "intent", "first customers")
     assert intent.evidence == {"before": "old 100, new 0", "after": "old 90, new 10"}
     assert (done.kind, done.evidence["live"]) == ("done", "old 90, new 10")
@@ -128,7 +128,7 @@ def test_a_rollback_beats_a_shift_that_is_about_to_write(stage, spec, start):
 
 def test_a_dead_operators_lease_does_not_hold_a_rollback_up(stage, spec):
     go(stage.aws, spec, 50)
-    dead, _ = Journal.open(another(stage), spec.migration.full_name).acquire("deploy")
+    dead, _ = open_journal(another(stage), spec.migration.full_name).acquire("deploy")
     with pytest.raises(LeaseHeld):
         go(stage.aws, spec, 100)
     assert back(another(stage), spec).before == Weights(50, 50)
@@ -137,7 +137,7 @@ def test_a_dead_operators_lease_does_not_hold_a_rollback_up(stage, spec):
         ("rollback", "send the traffic back", "intent"),
         ("rollback", "send the traffic back", "done"),
     ]
-    assert Journal.open(stage.aws, spec.migration.full_name).lease().token == dead.token + 1
+    assert open_journal(stage.aws, spec.migration.full_name).lease().token == dead.token + 1
 
 
 def test_a_rollback_needs_no_cloudformation(stage, spec, capsys):
@@ -176,7 +176,7 @@ def test_a_rollback_mends_weights_that_are_both_zero(stage, spec):
 
 
 def test_once_the_writer_has_moved_weights_alone_do_not(stage, spec):
-    table = Journal.open(stage.aws, spec.migration.full_name)._table
+    table = open_journal(stage.aws, spec.migration.full_name)._table
     key = {"migration": {"S": spec.migration.full_name}, "item": {"S": "control"}}
     client = stage.aws.client("dynamodb")
     client.put_item(TableName=table.name, Item=key | {"writer": {"S": "target"}, "epoch": {"N": "1"}})
@@ -190,7 +190,7 @@ def test_once_the_writer_has_moved_weights_alone_do_not(stage, spec):
 
 
 def test_a_shift_waits_for_no_deploy_and_a_deploy_for_no_shift(stage, spec):
-    journal = Journal.open(another(stage), spec.migration.full_name)
+    journal = open_journal(another(stage), spec.migration.full_name)
     with hold(journal, "deploy"), pytest.raises(LeaseHeld, match="`paymig deploy`"):
         go(stage.aws, spec, 10)
     with hold(journal, "shift"), pytest.raises(LeaseHeld, match="`paymig shift`"):

@@ -6,8 +6,7 @@ import pytest
 
 from paymig.aws.session import Aws
 from paymig.embedded.process import EmbeddedAws
-from paymig.journal.journal import Journal
-from paymig.journal.table import Table
+from runtime_lambdas.runtime.journal.journal import Journal
 
 NAME = "journal"
 
@@ -34,7 +33,7 @@ def operator(embedded):
 
     def make(name: str) -> Journal:
         aws = Aws("us-east-2", endpoint_url=embedded.endpoint_url, credentials=(embedded.account_id, "x"))
-        journal = Journal(Table(aws, NAME, migration), f"arn:aws:iam::111122223333:user/{name}")
+        journal = Journal(aws.client("dynamodb"), NAME, migration, f"arn:aws:iam::111122223333:user/{name}")
         journal.aws = aws
         return journal
 

@@ -1,46 +1,36 @@
 """A migration's journal and lease, as commands use them."""
 
+from __future__ import annotations
+
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from paymig.aws import bootstrap
-from paymig.aws.session import Aws
-from paymig.errors import Refused
-from paymig.journal import lease as leases
-from paymig.journal.entry import Entry, Kind
-from paymig.journal.lease import Lease, LeaseHeld, LeaseLost
-from paymig.journal.place import Place
-from paymig.journal.table import CONTROL, LEASE, Conflict, Table
+from runtime_lambdas.runtime.journal import control
+from runtime_lambdas.runtime.journal import lease as leases
+from runtime_lambdas.runtime.journal.control import Side, Writer, WriterMoved
+from runtime_lambdas.runtime.journal.entry import Draft, Entry, Kind
+from runtime_lambdas.runtime.journal.lease import Lease, LeaseHeld, LeaseLost
+from runtime_lambdas.runtime.journal.place import Place
+from runtime_lambdas.runtime.journal.table import CONTROL, LEASE, Conflict, Table
 
 
 class Journal:
     """One migration's journal in the hands of one operator.
 
     Args:
-        table: where it stands.
+        client: a DynamoDB client of boto3.
+        table: the name of the table.
+        migration: the migration's full name.
         who: the operator's ARN.
     """
 
-    def __init__(self, table: Table, who: str) -> None:
-        self._table = table
+    def __init__(self, client: Any, table: str, migration: str, who: str) -> None:
+        self._table = Table(client, table, migration)
+        self._last: int | None = None
+        self.migration = migration
         self.who = who
-
-    @classmethod
-    def open(cls, aws: Aws, migration: str) -> "Journal":
-        """Find the journal of a migration.
-
-        Raises:
-            Refused: there is none yet.
-        """
-        name = bootstrap.journal_table(aws)
-        if name is None:
-            raise Refused(
-                f"there is no journal in this account's {aws.region}: nothing of {migration} was deployed here yet",
-                "paymig deploy makes it; --profile and --region choose where to look",
-            )
-        return cls(Table(aws, name, migration), aws.caller())
 
     def entries(self) -> Iterator[Entry]:
         """Read all entries, oldest first."""
@@ -51,27 +41,21 @@ class Journal:
         item = self._table.read(LEASE)
         return leases.from_item(item) if item else None
 
-    def writer(self) -> str:
-        """Read which database accepts writes, `source` or `target`.
+    def writer(self) -> Writer:
+        """Read which database accepts writes, as it is now.
 
         Raises:
-            Refused: the control item names none.
+            WriterUnknown: the control item names none.
         """
-        item = self._table.read(CONTROL)
-        if item is None:
-            return "source"  # nothing has been switched yet
-        side = str(item.get("writer", {}).get("S"))
-        if side not in ("source", "target"):
-            raise Refused(f"the control item names {side!r} as the writer", "restore it to `source` or `target`")
-        return side
+        return control.from_item(self._table.read(CONTROL))
 
     def append(
         self,
         verb: str,
         step: str,
         kind: Kind,
-        why: str,
-        evidence: Mapping[str, Any],
+        why: str = "",
+        evidence: Mapping[str, Any] | None = None,
         under: Lease | None = None,
     ) -> Entry:
         """Append an entry.
@@ -87,25 +71,56 @@ class Journal:
         Raises:
             LeaseLost: it is another's by now.
         """
+        return self.append_all([Draft(verb, step, kind, why, evidence or {})], under)[0]
+
+    def append_all(self, drafts: Sequence[Draft], under: Lease | None = None) -> list[Entry]:
+        """Append several entries in one transaction, such as the outcome of one step and the intent of the next.
+
+        It costs one call while nobody else appends.
+
+        Raises:
+            LeaseLost: the lease is another's by now; nothing was appended.
+        """
+        return self._append(drafts, under)
+
+    def commit_writer(self, lease: Lease, from_epoch: int, to_writer: Side, entry: Draft) -> Entry:
+        """Move the writer to a side: the point of no return.
+
+        One transaction checks the lease, changes the control item from `from_epoch` to the next epoch, and appends the
+        entry: all of it or nothing.
+
+        Args:
+            lease: has to be ours still.
+            from_epoch: the epoch it sets out from, in which the other side is the writer.
+            to_writer: the side that becomes the writer.
+            entry: what the journal keeps of it.
+
+        Raises:
+            LeaseLost: the lease is another's by now; nothing was committed.
+            WriterMoved: the epoch is another by now, or the side is the writer already; nothing was committed.
+            botocore.exceptions.BotoCoreError, ClientError: whether it was committed is not known: `writer` tells.
+        """
+        return self._append([entry], lease, (from_epoch, to_writer))[0]
+
+    def _append(
+        self, drafts: Sequence[Draft], under: Lease | None, commit: tuple[int, Side] | None = None
+    ) -> list[Entry]:
         while True:
-            entry = Entry(
-                sequence=self._table.last_sequence() + 1,
-                time=_now(),
-                who=self.who,
-                verb=verb,
-                step=step,
-                kind=kind,
-                why=why,
-                evidence=evidence,
-                token=under.token if under else 0,
-            )
+            # Only we append as a rule, so the number after our last one is free; where it is not, the table tells.
+            last = self._table.last_sequence() if self._last is None else self._last
+            token, now = under.token if under else 0, _now()
+            entries = [Entry.of(draft, last + n, now, self.who, token) for n, draft in enumerate(drafts, start=1)]
             try:
-                self._table.append(entry, (under.token, under.id) if under else None)
+                self._table.append(entries, (under.token, under.id) if under else None, commit)
             except Conflict as conflict:
-                if conflict.lease:
+                if conflict.what == "lease":
                     raise LeaseLost(self.lease()) from conflict
-                continue  # somebody appended at the same moment: take the next number
-            return entry
+                if conflict.what == "control" and commit is not None:
+                    raise WriterMoved(self.writer(), commit[0]) from conflict
+                self._last = None
+                continue
+            self._last = last + len(entries)
+            return entries
 
     def acquire(self, verb: str, over: bool = False) -> tuple[Lease, Lease | None]:
         """Take the lease.

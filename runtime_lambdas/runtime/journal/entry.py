@@ -1,5 +1,7 @@
 """One entry of the journal, and how it stands in the table."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +15,20 @@ Item = Mapping[str, Mapping[str, Any]]
 """An item as DynamoDB's low-level API gives it."""
 
 PREFIX = "entry#"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is to be appended: an entry without its number, its time and its author.
+
+    Attributes: as of `Entry`.
+    """
+
+    verb: str
+    step: str
+    kind: Kind
+    why: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,11 @@ class Entry:
     why: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     token: int = 0
+
+    @classmethod
+    def of(cls, draft: Draft, sequence: int, time: datetime, who: str, token: int) -> Entry:
+        """Give a draft its place."""
+        return cls(sequence, time, who, draft.verb, draft.step, draft.kind, draft.why, draft.evidence, token)
 
     def to_json(self) -> dict[str, Any]:
         """Give the entry as JSON's types."""

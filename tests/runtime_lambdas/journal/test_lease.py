@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paymig.journal import lease as leases
-from paymig.journal.lease import Lease
-from paymig.journal.place import Place
+from runtime_lambdas.runtime.journal import lease as leases
+from runtime_lambdas.runtime.journal.lease import Lease
+from runtime_lambdas.runtime.journal.place import Place
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LIFE = timedelta(seconds=60)

@@ -1,5 +1,7 @@
 """Holding the lease while a command works: renewed in the background, named by every step, given back at the end."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,10 +10,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from paymig.errors import PaymigError
-from paymig.journal import lease as leases
-from paymig.journal.journal import Journal
-from paymig.journal.lease import Lease, LeaseLost
+from runtime_lambdas.runtime.journal import lease as leases
+from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.runtime.journal.lease import Lease, LeaseLost
+from runtime_lambdas.runtime.refused import Refused
 
 _NO_ANSWER = (BotoCoreError, ClientError)
 
@@ -50,7 +52,7 @@ class Hold:
             yield reached
         except BaseException as error:
             # The act's own failure is what counts; recording it is worth a try and no more.
-            with suppress(PaymigError, *_NO_ANSWER):
+            with suppress(Refused, *_NO_ANSWER):
                 self._append(name, "failed", reached | {"error": _words(error)})
             raise
         self._append(name, "done", reached)

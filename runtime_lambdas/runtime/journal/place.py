@@ -1,5 +1,7 @@
 """Where a command runs: enough to tell, on the same machine, whether its process is still there."""
 
+from __future__ import annotations
+
 import os
 import socket
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ class Place:
         return f"{self.host} (process {self.pid})"
 
     @classmethod
-    def here(cls) -> "Place":
+    def here(cls) -> Place:
         """Name this process."""
         try:
             boot = f"{_BOOT.read_text().strip()}/{_PROCESSES.stat().st_ino}"

@@ -4,12 +4,14 @@ A lease is a row with an expiry and a token. The token grows by one whenever the
 names the token it works under, so that a holder who was taken for dead and wakes up again is refused.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from paymig.errors import Refused
-from paymig.journal.entry import Item
-from paymig.journal.place import Place
+from runtime_lambdas.runtime.journal.entry import Item
+from runtime_lambdas.runtime.journal.place import Place
+from runtime_lambdas.runtime.refused import Refused
 
 LIFE = timedelta(seconds=60)
 """How long a lease lives without being renewed. Its holder renews it three times as often."""
@@ -69,7 +71,7 @@ class LeaseLost(Refused):
     def __init__(self, lease: Lease | None) -> None:
         now = f"now held by {lease}" if lease and lease.held else "now held by nobody"
         super().__init__(
-            f"this command's lease was taken over; it is {now}. Nothing more was done.",
+            f"this command's lease was taken over; it is {now}; nothing more was done",
             "paymig history shows what happened; then run the command again",
         )
 
