@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from botocore.exceptions import BotoCoreError, ClientError
 
 from compiler.compile import Compiled
-from paymig import plan
+from paymig import plan, protection
 from paymig.aws import artefacts, bootstrap, change_set, stack, weights
 from paymig.aws.change_set import ChangeSet
 from paymig.aws.session import Aws
@@ -90,6 +90,8 @@ class Deployer:
         journal = Journal(self.aws.client("dynamodb"), base.journal_table, self._name, self.aws.caller())
         with self._turn(journal) as (holding, followed):
             outcome, proposed = self._deploy(holding, base, yes, execute)
+            if execute:
+                protection.protect(self.aws, holding, self._name)
         if outcome == "unchanged" and followed:
             outcome = "followed"
         found = stack.describe(self.aws, self._name)
@@ -179,7 +181,8 @@ class Deployer:
             with suppress(BotoCoreError, ClientError):  # the next deploy deletes it as well
                 change_set.discard(self.aws, proposed)
             raise
-        self._execute(holding, "execute the change set", proposed, live)
+        with protection.opened(self.aws, holding, self._name, self.allowed_replacements):
+            self._execute(holding, "execute the change set", proposed, live)
         return "created" if proposed.kind == "CREATE" else "updated", proposed
 
     def _settle(self, holding: Hold) -> bool:

@@ -63,6 +63,8 @@ def destroy(aws: Aws, migration: Migration, console: Console, yes: bool, why: st
         else:
             guards = list(_guards(aws, root))
             console.say(f"Stack {name} ({root.status}) and its nested stacks will be deleted.")
+            if root.protected:
+                console.say("  termination protection will be lifted")
             for guard in guards:
                 console.say(f"  deletion protection will be lifted: {guard.type} {guard.physical_id}")
             console.confirm(f"Delete {name}?", yes)

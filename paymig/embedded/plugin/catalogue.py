@@ -21,6 +21,7 @@ from paymig.embedded.plugin import (
     route53,
     route53resolver,
     secretsmanager,
+    stack_policies,
     storage,
     wafv2,
 )
@@ -43,6 +44,7 @@ def install(seed: Seed) -> frozenset[str]:
     nested_changes.install()
     route53resolver.install()
     secretsmanager.install()
+    stack_policies.install()
     wafv2.install()
     amended = load_balancing.install() | storage.install() | databases.install(seed.database_endpoint)
     types = (
