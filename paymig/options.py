@@ -1,10 +1,13 @@
 """The arguments and options that commands share."""
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from paymig.operation import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +60,34 @@ def aws_options(command: F) -> F:
         command
     )
     return click.option("--profile", metavar="NAME", envvar="AWS_PROFILE", help="Credentials to use.")(command)
+
+
+def operation(command: Callable[..., Any] | None = None, *, stream: bool = False) -> Callable[..., Any]:
+    """SPEC with the options of AWS and of the output; the command gets them as one `Operation`, its first argument.
+
+    Args:
+        command: what is decorated.
+        stream: with `--format json`, print events as well, one JSON object a line, and the result as the last line.
+    """
+    if command is None:
+        return lambda command: operation(command, stream=stream)
+
+    @spec_argument
+    @aws_options
+    @format_option
+    @wraps(command)
+    def run(
+        spec: Path,
+        environment: str | None,
+        profile: str | None,
+        region: str | None,
+        endpoint_url: str | None,
+        output: str,
+        **options: Any,
+    ) -> Any:
+        return command(Operation(spec, environment, profile, region, endpoint_url, output, stream), **options)
+
+    return run
 
 
 def yes_option(command: F) -> F:

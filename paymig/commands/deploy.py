@@ -1,14 +1,12 @@
 """`paymig deploy`: the stacks, by change set."""
 
-from pathlib import Path
-
 import click
 
-from paymig.options import allow_replace_option, aws_options, format_option, spec_argument, why_option, yes_option
+from paymig.operation import Operation
+from paymig.options import allow_replace_option, operation, why_option, yes_option
 
 
 @click.command(epilog="Example: paymig deploy specs/payments.yaml --profile payments-prod")
-@spec_argument
 @yes_option
 @why_option
 @click.option("--no-execute", is_flag=True, help="Leave the change set for review instead of executing it.")
@@ -20,20 +18,14 @@ from paymig.options import allow_replace_option, aws_options, format_option, spe
     help="Deploy although this resource, which holds state, was changed by hand. May be repeated.",
 )
 @allow_replace_option
-@aws_options
-@format_option
+@operation(stream=True)
 def command(
-    spec: Path,
-    environment: str | None,
+    at: Operation,
     yes: bool,
     why: str,
     no_execute: bool,
     accepted: tuple[str, ...],
     allow_replace: tuple[str, ...],
-    profile: str | None,
-    region: str | None,
-    endpoint_url: str | None,
-    output: str,
 ) -> None:
     """Deploy SPEC: upload what changed, show the change set, ask, execute, follow every nested stack to the end.
 
@@ -46,17 +38,11 @@ def command(
     from dataclasses import asdict
 
     from compiler.compile import compile_spec
-    from paymig.aws.session import Aws
-    from paymig.console import Console
     from paymig.deploy import Deployer
-    from schemas.load import load
 
-    loaded = load(spec, environment)
-    console = Console(output, stream=True)
-    aws = Aws.for_spec(loaded.migration.region, profile, region, endpoint_url)
-    deployer = Deployer(aws, loaded, compile_spec(loaded), console, why, accepted, allow_replace)
+    deployer = Deployer(at.aws, at.spec, compile_spec(at.spec), at.console, why, accepted, allow_replace)
     done = deployer.run(yes=yes, execute=not no_execute)
     text = f"{done.stack}: {done.outcome} in {done.seconds:.1f} s"
     if done.outcome == "proposed":
         text += f"\nReview {done.change_set}\nthen execute it by: paymig deploy"
-    console.result(asdict(done), text)
+    at.console.result(asdict(done), text)

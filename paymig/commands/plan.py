@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from paymig.options import allow_replace_option, aws_options, format_option, spec_argument
+from paymig.operation import Operation
+from paymig.options import allow_replace_option, operation
 
 
 @click.command(epilog="Example: paymig plan specs/payments.yaml --profile payments-prod")
-@spec_argument
 @click.option(
     "--against",
     metavar="DIR",
@@ -16,17 +16,11 @@ from paymig.options import allow_replace_option, aws_options, format_option, spe
     help="Compare with a folder that `paymig compile` wrote, instead of what is deployed.",
 )
 @allow_replace_option
-@aws_options
-@format_option
+@operation
 def command(
-    spec: Path,
-    environment: str | None,
+    at: Operation,
     against: Path | None,
     allow_replace: tuple[str, ...],
-    profile: str | None,
-    region: str | None,
-    endpoint_url: str | None,
-    output: str,
 ) -> int:
     """Show what a deploy of SPEC would do: each resource and property that changes, and the line that asks for it.
 
@@ -35,18 +29,9 @@ def command(
     """
     from compiler.compile import compile_spec
     from paymig import plan, plan_view
-    from paymig.console import Console
-    from schemas.load import load
 
-    loaded = load(spec, environment)
-    compiled = compile_spec(loaded)
-    if against is not None:
-        found = plan.against_folder(against, compiled)
-    else:
-        from paymig.aws.session import Aws
-
-        aws = Aws.for_spec(loaded.migration.region, profile, region, endpoint_url)
-        found = plan.against_deployed(aws, compiled)
-    Console(output).result(plan_view.as_json(found, allow_replace), plan_view.text(found))
+    compiled = compile_spec(at.spec)
+    found = plan.against_folder(against, compiled) if against else plan.against_deployed(at.aws, compiled)
+    at.console.result(plan_view.as_json(found, allow_replace), plan_view.text(found))
     plan.refuse(found, allow_replace)
     return 0

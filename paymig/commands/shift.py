@@ -1,11 +1,11 @@
 """`paymig shift`: move a share of the traffic."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from paymig.options import aws_options, format_option, spec_argument, why_option, yes_option
+from paymig.operation import Operation
+from paymig.options import operation, why_option, yes_option
 
 
 class Share(click.ParamType[int]):
@@ -26,36 +26,23 @@ class Share(click.ParamType[int]):
 
 
 @click.command(epilog="Example: paymig shift --to 10%")
-@spec_argument
 @click.option("--to", "share", type=Share(), required=True, help="The share of traffic that AWS gets: 10 or 10%.")
 @click.option("--force-step", is_flag=True, help="Take a share that is none of the spec's steps.")
 @yes_option
 @why_option
-@aws_options
-@format_option
+@operation
 def command(
-    spec: Path,
-    environment: str | None,
+    at: Operation,
     share: int,
     force_step: bool,
     yes: bool,
     why: str,
-    profile: str | None,
-    region: str | None,
-    endpoint_url: str | None,
-    output: str,
 ) -> None:
     """Move traffic so that AWS gets a share of it.
 
     Both weights change in one batch; the command waits until every name server has them and reads them back. The
     share must be one of the spec's steps, or 0.
     """
-    from paymig.aws.session import Aws
-    from paymig.console import Console
     from paymig.traffic import shift
-    from schemas.load import load
 
-    migration = load(spec, environment).migration
-    console = Console(output)
-    aws = Aws.for_spec(migration.region, profile, region, endpoint_url)
-    shift(aws, migration, share, console, yes, why, force_step).show(console)
+    shift(at.aws, at.migration, share, at.console, yes, why, force_step).show(at.console)

@@ -40,11 +40,13 @@ def test_history_and_unlock(stage, spec, deploy):
 
         told = json.loads(run(stage, spec, history.command, "--format", "json").stdout)
         assert told["lease"]["verb"] == "shift"
-        assert [(e["sequence"], e["verb"], e["kind"]) for e in told["entries"]] == [
-            (1, "deploy", "intent"), (2, "deploy", "done"), (3, "shift", "intent"), (4, "shift", "done"),
-        ]  # fmt: skip
-        assert told["entries"][1]["evidence"] == {"status": "CREATE_COMPLETE"}
-        assert told["entries"][2]["why"] == "first customers"
+        entries = told["entries"]
+        assert [entry["sequence"] for entry in entries] == list(range(1, len(entries) + 1))
+        acts = [(entry["verb"], entry["step"], entry["kind"]) for entry in entries]
+        assert acts[:2] == [("deploy", "execute the change set", kind) for kind in ("intent", "done")]
+        assert acts[-2:] == [("shift", "move the traffic", kind) for kind in ("intent", "done")]
+        assert entries[1]["evidence"] == {"status": "CREATE_COMPLETE"}
+        assert entries[-2]["why"] == "first customers"
 
         with pytest.raises(NotConfirmed):
             run(stage, spec, unlock.command)
