@@ -62,7 +62,7 @@ def collect(migration: Migration, folder: Path) -> Assets:
             f"the authority of Aurora's certificates in {migration.region} is not known",
             f"choose one of {', '.join(sorted(authority_regions()))}",
         )
-    certificates = {"target.pem": target_authority + "".join(_authorities(_PROXY))}
+    certificates = {"target.pem": target_authorities(migration.region)}
     if source_authority is not None:
         certificates["source.pem"] = source_authority
     try:
@@ -122,6 +122,11 @@ def _source_authority(migration: Migration, folder: Path) -> str | None:
 def authority_regions() -> frozenset[str]:
     """Return the regions whose authority of Aurora's certificates is known."""
     return frozenset(_sections()) - {_PROXY}
+
+
+def target_authorities(region: str) -> str:
+    """The authorities, as PEM text, of Aurora's certificates in a region and of its connection pools'."""
+    return "".join(_authorities(region) + _authorities(_PROXY))
 
 
 def _authorities(section: str) -> tuple[str, ...]:

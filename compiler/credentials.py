@@ -130,7 +130,9 @@ def _rotation(
 ) -> None:
     migration = foundations.migration
     master = GetAtt(cluster, "MasterUserSecret.SecretArn")
-    variables = target_variables(migration, GetAtt(cluster, "Endpoint.Address"), master)
+    variables = target_variables(
+        migration, GetAtt(cluster, "Endpoint.Address"), GetAtt(cluster, "Endpoint.Port"), master
+    )
     variables["ADMIN_SECRET_ARN"] = variables.pop("TARGET_SECRET_ARN")
     rotation = function(
         component,

@@ -7,7 +7,7 @@ from compiler import policy
 from compiler.assets import CERTIFICATES
 from compiler.component import Component, Export
 from compiler.function import read_foreign_secret, read_secret
-from compiler.parameters import SOURCE_SECRET_ARN
+from compiler.parameters import SOURCE_ADMIN_SECRET_ARN, SOURCE_SECRET_ARN
 from schemas.migration import Migration
 
 PORT = 5432
@@ -18,6 +18,7 @@ class Login(NamedTuple):
     """A way into the target: an address, and the secret of one role."""
 
     host: Export
+    port: Export
     secret: Export
     secrets_key: Export
 
@@ -31,20 +32,30 @@ def variables(component: Component, migration: Migration, login: Login) -> Mappi
         "SOURCE_NAME": source.name,
         "SOURCE_SECRET_ARN": component.use(SOURCE_SECRET_ARN),
         "SOURCE_TLS": source.tls.mode,
-        **target_variables(migration, component.use(login.host), component.use(login.secret)),
+        **target_variables(
+            migration, component.use(login.host), component.use(login.port), component.use(login.secret)
+        ),
     }
     if source.tls.ca is not None:
         values["SOURCE_CA"] = f"{CERTIFICATES}/source.pem"
     return values
 
 
-def target_variables(migration: Migration, host: Any, secret: Any) -> dict[str, Any]:
+def admin_variables(component: Component, replication_secret: Export) -> Mapping[str, Any]:
+    """The variables of who sets replication up: the source's administrator, and how the source reaches the target."""
+    return {
+        "SOURCE_ADMIN_SECRET_ARN": component.use(SOURCE_ADMIN_SECRET_ARN),
+        "TARGET_REPLICATION_SECRET_ARN": component.use(replication_secret),
+    }
+
+
+def target_variables(migration: Migration, host: Any, port: Any, secret: Any) -> dict[str, Any]:
     """The variables of the target alone."""
     return {
         "TARGET_CA": f"{CERTIFICATES}/target.pem",
         "TARGET_HOST": host,
         "TARGET_NAME": migration.database_name,
-        "TARGET_PORT": str(PORT),
+        "TARGET_PORT": port,
         "TARGET_SECRET_ARN": secret,
         "TARGET_TLS": "verify-full",
     }
@@ -58,8 +69,17 @@ def rights(component: Component, login: Login) -> list[policy.Statement]:
     ]
 
 
+def admin_rights(component: Component, replication_secret: Export, secrets_key: Export) -> list[policy.Statement]:
+    """The rights to read the secrets of `admin_variables`."""
+    return [
+        *read_foreign_secret(component.use(SOURCE_ADMIN_SECRET_ARN)),
+        *read_secret(component.use(replication_secret), component.use(secrets_key)),
+    ]
+
+
 CAUSES: Mapping[str, str] = {
     **{f"Environment.Variables.SOURCE_{name}": "source.database" for name in ("HOST", "PORT", "NAME")},
+    "Environment.Variables.SOURCE_ADMIN_SECRET_ARN": "source.database.admin_secret",
     "Environment.Variables.SOURCE_SECRET_ARN": "source.database.secret",
     "Environment.Variables.SOURCE_TLS": "source.database.tls",
 }

@@ -4,8 +4,9 @@ from compiler.component import DeployParameter
 
 ARTIFACT_BUCKET = DeployParameter("ArtifactBucket", "The bucket that holds the templates and the code.")
 JOURNAL_TABLE = DeployParameter("JournalTable", "The DynamoDB table that holds the journal and the writer.")
-SOURCE_SECRET_ARN = DeployParameter(
-    "SourceSecretArn", "The secret that holds the source database's user name and password."
+SOURCE_SECRET_ARN = DeployParameter("SourceSecretArn", "The secret of the application's login to the source database.")
+SOURCE_ADMIN_SECRET_ARN = DeployParameter(
+    "SourceAdminSecretArn", "The secret of the login that owns the source's tables, replicates and fences."
 )
 
 

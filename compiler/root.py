@@ -9,10 +9,17 @@ from troposphere.cloudformation import Stack
 from compiler import names
 from compiler.assemble import SECTIONS, Assembly
 from compiler.component import Component, DeployParameter, Export
-from compiler.parameters import ARTIFACT_BUCKET, JOURNAL_TABLE, NEW_WEIGHT, OLD_WEIGHT, SOURCE_SECRET_ARN
+from compiler.parameters import (
+    ARTIFACT_BUCKET,
+    JOURNAL_TABLE,
+    NEW_WEIGHT,
+    OLD_WEIGHT,
+    SOURCE_ADMIN_SECRET_ARN,
+    SOURCE_SECRET_ARN,
+)
 from schemas.migration import Migration
 
-PARAMETERS = (ARTIFACT_BUCKET, JOURNAL_TABLE, NEW_WEIGHT, OLD_WEIGHT, SOURCE_SECRET_ARN)
+PARAMETERS = (ARTIFACT_BUCKET, JOURNAL_TABLE, NEW_WEIGHT, OLD_WEIGHT, SOURCE_ADMIN_SECRET_ARN, SOURCE_SECRET_ARN)
 
 
 def root(migration: Migration, assembly: Assembly, keys: Mapping[str, str], extra: Mapping[str, str]) -> Component:

@@ -239,6 +239,7 @@ class Deployer:
         return {
             "ArtifactBucket": base.bucket,
             "JournalTable": base.journal_table,
+            "SourceAdminSecretArn": self.spec.migration.source.database.admin,
             "SourceSecretArn": self.spec.migration.source.database.secret,
             "OldWeight": str(live.old),
             "NewWeight": str(live.new),

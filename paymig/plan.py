@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from compiler.compile import Compiled
 from compiler.linked import link
-from compiler.parameters import SOURCE_SECRET_ARN
+from compiler.parameters import SOURCE_ADMIN_SECRET_ARN, SOURCE_SECRET_ARN
 from compiler.plan.compare import Plan, compare
 from compiler.plan.sources import NotCompiled, folder_locator, locator, read_folder, templates_of
 from compiler.plan.stateful import LOST, endangered
@@ -29,7 +29,12 @@ def against_deployed(aws: "Aws", compiled: Compiled) -> Plan:
     locate = locator(compiled.source_map)
     if there is None:
         return compare({}, link(templates_of(compiled), {}), locate, locate)
-    passed = {**there.parameters, SOURCE_SECRET_ARN.name: compiled.migration.source.database.secret}
+    source = compiled.migration.source.database
+    passed = {
+        **there.parameters,
+        SOURCE_ADMIN_SECRET_ARN.name: source.admin,
+        SOURCE_SECRET_ARN.name: source.secret,
+    }
     return compare(link(there.templates, there.parameters), link(templates_of(compiled), passed), locate, locate)
 
 

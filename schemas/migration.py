@@ -263,7 +263,13 @@ class SourceDatabase(Record):
     port: int
     name: str
     secret: str
+    admin_secret: str | None
     tls: Tls
+
+    @property
+    def admin(self) -> str:
+        """The ARN of the administrator's secret."""
+        return self.admin_secret or self.secret
 
 
 class Source(Record):

@@ -64,7 +64,7 @@ def _sources(region: str) -> st.SearchStrategy[dict[str, Any]]:
             "secret": secret,
             "tls": st.one_of(verified, _optional(ca=authority).map(lambda tls: {"mode": "require"} | tls)),
         },
-        optional={"port": st.integers(1, 65535)},
+        optional={"port": st.integers(1, 65535), "admin_secret": secret},
     )
     api = st.one_of(
         st.fixed_dictionaries({"ip_addresses": st.lists(addresses, min_size=1, max_size=4, unique=True)}),

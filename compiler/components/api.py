@@ -43,7 +43,7 @@ def api(
 ) -> tuple[Component, ApiExports]:
     """Build the payments API."""
     component = Component("Api", "The payments API.", names.tags(migration))
-    login = databases.Login(database.proxy_endpoint, database.api_secret, security.secrets_key)
+    login = databases.Login(database.proxy_endpoint, database.port, database.api_secret, security.secrets_key)
     code = function(
         component,
         "Function",

@@ -31,7 +31,7 @@ def control(
 ) -> tuple[Component, ControlExports]:
     """Build the switchover function."""
     component = Component("Control", "Moves the writer.", names.tags(migration))
-    login = databases.Login(database.endpoint, database.control_secret, security.secrets_key)
+    login = databases.Login(database.endpoint, database.port, database.control_secret, security.secrets_key)
     code = function(
         component,
         "Switchover",
@@ -40,8 +40,14 @@ def control(
         description="Reaches both databases to move the writer.",
         asset="switchover",
         handler="switchover.handler.handler",
-        environment=databases.variables(component, migration, login),
-        rights=databases.rights(component, login),
+        environment={
+            **databases.variables(component, migration, login),
+            **databases.admin_variables(component, database.replication_secret),
+        },
+        rights=[
+            *databases.rights(component, login),
+            *databases.admin_rights(component, database.replication_secret, security.secrets_key),
+        ],
         layers=[component.use(database.runtime_layer), component.use(database.certificates_layer)],
         place=Place(network.private_subnets, security.control_group),
         memory=512,

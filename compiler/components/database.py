@@ -41,11 +41,13 @@ class _Capacity(ServerlessV2ScalingConfiguration):
 
 
 class DatabaseExports(NamedTuple):
-    """The way into the target, for each who needs one."""
+    """The way into the target, for each who needs one; the pool listens on the cluster's port."""
 
     cluster: Export
     endpoint: Export
+    port: Export
     proxy_endpoint: Export
+    master_secret: Export
     api_secret: Export
     control_secret: Export
     replication_secret: Export
@@ -75,7 +77,9 @@ def database(
     return component, DatabaseExports(
         cluster=component.offer("ClusterIdentifier", Ref(cluster)),
         endpoint=component.offer("Endpoint", GetAtt(cluster, "Endpoint.Address")),
+        port=component.offer("Port", GetAtt(cluster, "Endpoint.Port")),
         proxy_endpoint=component.offer("ProxyEndpoint", GetAtt(proxy, "Endpoint")),
+        master_secret=component.offer("MasterSecretArn", GetAtt(cluster, "MasterUserSecret.SecretArn")),
         **{
             f"{name.lower()}_secret": component.offer(f"{name}SecretArn", Ref(secret))
             for name, secret in secrets.items()

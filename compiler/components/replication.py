@@ -24,7 +24,7 @@ from compiler.components.network import NetworkExports
 from compiler.components.security import SecurityExports
 from compiler.dms_settings import table_mappings, task_settings
 from compiler.function import read_foreign_secret, read_secret
-from compiler.parameters import SOURCE_SECRET_ARN
+from compiler.parameters import SOURCE_ADMIN_SECRET_ARN
 from compiler.refusal import Refusal
 from schemas.migration import Migration
 from schemas.migration import ReplicationInstance as InstanceSpec
@@ -92,7 +92,7 @@ def replication(
 
 def _access_role(component: Component, security: SecurityExports, database: DatabaseExports) -> Role:
     rights = policy.document(
-        *read_foreign_secret(component.use(SOURCE_SECRET_ARN)),
+        *read_foreign_secret(component.use(SOURCE_ADMIN_SECRET_ARN)),
         *read_secret(component.use(database.replication_secret), component.use(security.secrets_key)),
     )
     return component.add(
@@ -137,7 +137,7 @@ def _endpoints(
                 HeartbeatFrequency=1,
                 MapBooleanAsBoolean=True,
                 PluginName="test_decoding",
-                **_secret(role, component.use(SOURCE_SECRET_ARN)),
+                **_secret(role, component.use(SOURCE_ADMIN_SECRET_ARN)),
             ),
             **source_tls,
         ),

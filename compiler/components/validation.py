@@ -100,7 +100,7 @@ def _validation(
     bury: list[policy.Statement],
 ) -> Function:
     migration = foundations.migration
-    login = databases.Login(database.endpoint, database.validation_secret, security.secrets_key)
+    login = databases.Login(database.endpoint, database.port, database.validation_secret, security.secrets_key)
     tables = migration.replication.tables
     namespace = names.metric_namespace()
     return function(

@@ -1,4 +1,4 @@
-"""The stage of a rehearsal: a real PostgreSQL as the data centre's database, and the embedded AWS."""
+"""The stage of a rehearsal: a real PostgreSQL for each of the two databases, and the embedded AWS."""
 
 import secrets
 from collections.abc import Iterator
@@ -9,41 +9,58 @@ from importlib.resources import files
 import psycopg2
 
 from paymig.aws.session import Aws
-from paymig.embedded.postgres import VOLATILE, Postgres, PostgresError
+from paymig.embedded.postgres import VOLATILE, Postgres, PostgresError, find_binaries
 from paymig.embedded.process import EmbeddedAws, EmbeddedAwsError
-from paymig.embedded.seed import HostedZone, Secret, Seed
+from paymig.embedded.seed import DatabaseEndpoint, HostedZone, Secret, Seed
 from paymig.errors import EmbeddedError
 from schemas.migration import Migration
 
 _SCHEMA = files("runtime_lambdas.payment_api") / "schema.sql"
 _APPLICATION_ROLE = "payments_app"
+_OWNER_ROLE = "payments_owner"
+_NEWEST = 18
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a rehearsal plays on."""
+    """What a rehearsal plays on; the DSNs are superusers'."""
 
     source: Postgres
     source_dsn: str
+    target: Postgres
+    target_dsn: str
     embedded: EmbeddedAws
     aws: Aws
 
 
 @contextmanager
 def open_stage(migration: Migration) -> Iterator[Stage]:
-    """Start the source database and the embedded AWS, with the ids that the spec names; remove both afterwards.
+    """Start both databases and the embedded AWS, with the ids that the spec names; remove all afterwards.
 
     Raises:
         EmbeddedError: one of them did not come up.
     """
     with ExitStack() as stack, _worded():
         source = stack.enter_context(Postgres.start(settings=VOLATILE))
-        dsn, secret = _make_source(source, migration)
+        target = stack.enter_context(Postgres.start(_newest(), settings=VOLATILE))
+        dsn, secrets_ = _make_source(source, migration)
+        target_dsn = target.create_database(migration.database_name)
+        endpoint = DatabaseEndpoint(target.host, target.port, target.user, target.password)
+        seed = _seed(migration, secrets_, endpoint)
         embedded = stack.enter_context(
-            EmbeddedAws(region=migration.region, account_id=_account_of(migration), seed=_seed(migration, secret))
+            EmbeddedAws(region=migration.region, account_id=_account_of(migration), seed=seed)
         )
         aws = Aws(migration.region, endpoint_url=embedded.endpoint_url, credentials=(embedded.account_id, "embedded"))
-        yield Stage(source, dsn, embedded, aws)
+        yield Stage(source, dsn, target, target_dsn, embedded, aws)
+
+
+def _newest() -> int | None:
+    """The target's version: the newest where this machine has it, else what there is."""
+    try:
+        find_binaries(_NEWEST)
+    except PostgresError:
+        return None
+    return _NEWEST
 
 
 @contextmanager
@@ -54,15 +71,26 @@ def _worded() -> Iterator[None]:
         raise EmbeddedError(str(error)) from error
 
 
-def _make_source(source: Postgres, migration: Migration) -> tuple[str, dict[str, str | int]]:
-    """Make the payments database and the role that applications use; give the owner's DSN and the role's secret."""
-    name = migration.source.database.name
-    password = secrets.token_urlsafe(24)
-    dsn = source.create_database(name)
-    source.create_role(_APPLICATION_ROLE, password)
+def _make_source(source: Postgres, migration: Migration) -> tuple[str, tuple[Secret, ...]]:
+    """Make the payments database, the role that owns it and the one that applications use.
+
+    Returns:
+        A superuser's DSN, and the secrets that the spec names.
+    """
+    database = migration.source.database
+    roles = {_OWNER_ROLE: secrets.token_urlsafe(24), _APPLICATION_ROLE: secrets.token_urlsafe(24)}
+    source.create_role(_OWNER_ROLE, roles[_OWNER_ROLE], "REPLICATION")
+    source.create_role(_APPLICATION_ROLE, roles[_APPLICATION_ROLE])
+    dsn = source.create_database(database.name, _OWNER_ROLE)
     connection = psycopg2.connect(dsn)
     try:
         with connection, connection.cursor() as cursor:
+            # The way back subscribes to the target, which below 16 takes a superuser.
+            may_subscribe = f"GRANT pg_create_subscription TO {_OWNER_ROLE}"
+            cursor.execute(
+                may_subscribe if connection.server_version >= 160000 else f"ALTER ROLE {_OWNER_ROLE} SUPERUSER"
+            )
+            cursor.execute(f"SET ROLE {_OWNER_ROLE}")
             cursor.execute(_SCHEMA.read_text())
             cursor.execute(
                 f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_APPLICATION_ROLE};"
@@ -70,16 +98,19 @@ def _make_source(source: Postgres, migration: Migration) -> tuple[str, dict[str,
             )
     finally:
         connection.close()
-    secret: dict[str, str | int] = {"username": _APPLICATION_ROLE, "password": password}
-    return dsn, secret | {"host": source.host, "port": source.port, "dbname": name}
+    owner = {database.admin: _OWNER_ROLE, database.secret: _APPLICATION_ROLE} if database.admin_secret else {}
+    logins = owner or {database.secret: _OWNER_ROLE}
+    where: dict[str, str | int] = {"host": source.host, "port": source.port, "dbname": database.name}
+    return dsn, tuple(Secret(arn, {"username": role, "password": roles[role], **where}) for arn, role in logins.items())
 
 
-def _seed(migration: Migration, secret: dict[str, str | int]) -> Seed:
+def _seed(migration: Migration, known: tuple[Secret, ...], endpoint: DatabaseEndpoint) -> Seed:
     gateway = migration.source.network.transit_gateway
     return Seed(
         hosted_zones=(HostedZone(migration.routing.hosted_zone, migration.routing.record.partition(".")[2]),),
         transit_gateways=(gateway,) if gateway else (),
-        secrets=(Secret(migration.source.database.secret, secret),),
+        secrets=known,
+        database_endpoint=endpoint,
     )
 
 

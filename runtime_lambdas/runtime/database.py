@@ -75,12 +75,7 @@ def connect(where: Server, login: Secret) -> connection:
     Raises:
         psycopg2.OperationalError: Unreachable, or the login or the certificate was refused.
     """
-    where = replace(
-        where,
-        host=str(login.get("host") or where.host),
-        port=int(login.get("port") or where.port),
-        name=str(login.get("dbname") or where.name),
-    )
+    where = located(where, login)
     opened: connection = psycopg2.connect(
         host=where.host,
         port=where.port,
@@ -96,13 +91,24 @@ def connect(where: Server, login: Secret) -> connection:
     return opened
 
 
+def located(where: Server, login: Secret) -> Server:
+    """Return where a login leads: a host, port or dbname in its secret wins over `where`."""
+    return replace(
+        where,
+        host=str(login.get("host") or where.host),
+        port=int(login.get("port") or where.port),
+        name=str(login.get("dbname") or where.name),
+    )
+
+
 def _protection(where: Server) -> dict[str, Any]:
-    if _is_loopback(where.host):
+    if is_loopback(where.host):
         return {"sslmode": "prefer"}  # nothing leaves the machine
     return {"sslmode": where.tls, **({"sslrootcert": where.ca} if where.ca else {})}
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -101,11 +101,13 @@ def names(spec: Spec) -> Iterator[Diagnostic]:
 
 def secret_region(spec: Spec) -> Iterator[Diagnostic]:
     """Functions and DMS read the secret in their own region."""
-    region, found = spec.migration.region, spec.migration.source.database.secret.split(":")[3]
-    if region != found:
-        message = f"the secret is in {found}, the migration goes to {region}"
-        hint = f"replicate the secret to {region} and write the replica's ARN"
-        yield spec.finding("PMG305", "source.database.secret", message, hint)
+    region, source = spec.migration.region, spec.migration.source.database
+    for name, arn in (("secret", source.secret), ("admin_secret", source.admin_secret)):
+        found = arn.split(":")[3] if arn else region
+        if region != found:
+            message = f"the secret is in {found}, the migration goes to {region}"
+            hint = f"replicate the secret to {region} and write the replica's ARN"
+            yield spec.finding("PMG305", f"source.database.{name}", message, hint)
 
 
 def tags(spec: Spec) -> Iterator[Diagnostic]:

@@ -30,10 +30,21 @@ class SourceDatabase(Section):
     port: Port = optional(5432, "The server's port.")
     name: DatabaseName = required("The database to migrate.", "payments")
     secret: SecretArn = required(
-        "The Secrets Manager secret that holds username, password, host and port. Never a password here.",
+        "The secret of the application's login: username, password, host and port. Never a password here.",
         "arn:aws:secretsmanager:us-east-2:111122223333:secret:onprem/payments-AbCdEf",
     )
+    admin_secret: SecretArn | None = optional(
+        None,
+        "The secret of the login that owns the tables, may replicate, and takes the application's rights to write away "
+        "at the switchover; where it is not given, `secret` has to be that login.",
+        "arn:aws:secretsmanager:us-east-2:111122223333:secret:onprem/payments-owner-AbCdEf",
+    )
     tls: Tls = subsection("How the server's certificate is verified.")
+
+    @property
+    def admin(self) -> str:
+        """The ARN of the administrator's secret."""
+        return self.admin_secret or self.secret
 
 
 class SourceApi(Section):

@@ -33,7 +33,7 @@ def test_write_gives_what_the_manifest_says(payments: Compiled, tmp_path: Path) 
     for entry in manifest["assets"].values():
         assert hashlib.sha256((tmp_path / entry["key"]).read_bytes()).hexdigest() == entry["sha256"]
     required = {parameter["name"] for parameter in manifest["parameters"] if parameter["required"]}
-    assert required == {"ArtifactBucket", "JournalTable", "SourceSecretArn"}
+    assert required == {"ArtifactBucket", "JournalTable", "SourceAdminSecretArn", "SourceSecretArn"}
 
 
 def test_write_twice_changes_nothing_and_removes_what_is_stale(payments: Compiled, tmp_path: Path) -> None:

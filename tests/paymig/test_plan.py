@@ -9,7 +9,7 @@ from rich.console import Console as RichConsole
 
 from compiler.compile import compile_spec, write
 from compiler.linked import link
-from compiler.parameters import SOURCE_SECRET_ARN
+from compiler.parameters import SOURCE_ADMIN_SECRET_ARN
 from compiler.plan.compare import Action, Plan, compare
 from compiler.plan.sources import locator, templates_of
 from compiler.plan.stateful import endangered
@@ -129,9 +129,9 @@ def test_after_a_deploy_the_plan_is_empty_whatever_the_weights(stage, spec, comp
     deploy(bigger)
     assert plan.against_deployed(stage.aws, compile_spec(bigger)).changes == ()
 
-    moved = spec_with(("onprem/payments-AbCdEf", "onprem/payments-GhIjKl"), ("memory: 512MiB", "memory: 1GiB"))
+    moved = spec_with(("payments-owner-AbCdEf", "payments-owner-GhIjKl"), ("memory: 512MiB", "memory: 1GiB"))
     other = plan.against_deployed(stage.aws, compile_spec(moved))
-    assert SOURCE_SECRET_ARN.name not in printed(other), "a parameter is shown where it ends"
+    assert SOURCE_ADMIN_SECRET_ARN.name not in printed(other), "a parameter is shown where it ends"
     assert "Replication/SourceEndpoint" in {change.place for change in other.changes}
 
 

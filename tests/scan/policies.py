@@ -26,6 +26,7 @@ _ARNS = {
 _ROOT_PARAMETERS = {
     "ArtifactBucket": "artifacts",
     "JournalTable": "journal",
+    "SourceAdminSecretArn": f"arn:aws:secretsmanager:{_HERE}:secret:source-owner-AbCdEf",
     "SourceSecretArn": f"arn:aws:secretsmanager:{_HERE}:secret:source-AbCdEf",
 }
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")

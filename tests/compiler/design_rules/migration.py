@@ -77,7 +77,8 @@ def one_table_says_who_the_writer_is(stacks: Stacks) -> None:
 @rule(37)
 def the_target_can_replicate_back(stacks: Stacks) -> None:
     assert stacks.one("RDS::DBClusterParameterGroup")["Parameters"]["rds.logical_replication"] == "1"
-    assert {"SOURCE_SECRET_ARN", "TARGET_SECRET_ARN"} <= stacks.variables("control.Switchover").keys()
+    variables = stacks.variables("control.Switchover")
+    assert {"SOURCE_ADMIN_SECRET_ARN", "TARGET_REPLICATION_SECRET_ARN", "TARGET_SECRET_ARN"} <= variables.keys()
 
 
 @rule(38)
