@@ -1,1 +1,1 @@
-"""The payments API: `POST /payments`, `GET /payments/{id}` and `GET /health` behind an Application Load Balancer."""
+"""The payments API behind an Application Load Balancer: payments, their refunds, and its health."""

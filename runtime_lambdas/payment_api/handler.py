@@ -17,7 +17,8 @@ from psycopg2.extensions import cursor
 from runtime_lambdas.runtime import database, log, writer
 
 from .ledger import KeyReused, find, pay
-from .order import Invalid, read_key, read_order
+from .order import Invalid, read_key, read_order, read_refund
+from .refunds import NoSuchPayment, TooMuch, refund
 from .web import Problem, Request, read_event, read_json, respond, respond_problem
 
 Response = dict[str, Any]
@@ -55,10 +56,13 @@ def _route(request: Request) -> Response:
             allowed = {"POST": _pay}
         case ["payments", name]:
             allowed = {"GET": partial(_show, name)}
+        case ["payments", name, "refunds"]:
+            allowed = {"POST": partial(_refund, name)}
         case ["health"]:
             allowed = {"GET": _health}
         case _:
-            raise Problem(HTTPStatus.NOT_FOUND, "There is POST /payments, GET /payments/{id} and GET /health.")
+            detail = "There is POST /payments, GET /payments/{id}, POST /payments/{id}/refunds and GET /health."
+            raise Problem(HTTPStatus.NOT_FOUND, detail)
     if request.method not in allowed:
         methods = ", ".join(allowed)
         raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"Use {methods} here.", {"Allow": methods})
@@ -80,17 +84,46 @@ def _pay(request: Request) -> Response:
     return respond(status, payment.as_json(), {"Location": f"/payments/{payment.id}"})
 
 
+def _refund(name: str, request: Request) -> Response:
+    payment = _id(name)
+    try:
+        key = read_key(request.headers.get("idempotency-key"))
+        order = read_refund(read_json(request))
+    except Invalid as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from None
+    try:
+        refunded, made = _at_the_writer(lambda running: refund(running, payment, key, order))
+    except NoSuchPayment:
+        raise _unknown() from None
+    except KeyReused:
+        detail = "This Idempotency-Key was used for a different refund. Use a new key for a new refund."
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
+    except TooMuch as error:
+        detail = f"Of this payment, {error.left} can still be refunded."
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
+    return respond(HTTPStatus.CREATED if made else HTTPStatus.OK, refunded.as_json())
+
+
 def _show(name: str, _: Request) -> Response:
-    payment = None
+    wanted = _id(name)
+    payment = _at_the_writer(lambda running: find(running, wanted))
+    if payment is None:
+        raise _unknown()
+    return respond(HTTPStatus.OK, payment.as_json())
+
+
+def _id(name: str) -> UUID:
     try:
         wanted = UUID(name)
     except ValueError:
-        wanted = None
-    if wanted is not None and str(wanted) == name.lower():
-        payment = _at_the_writer(lambda running: find(running, wanted))
-    if payment is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "There is no payment with this id.")
-    return respond(HTTPStatus.OK, payment.as_json())
+        raise _unknown() from None
+    if str(wanted) != name.lower():  # UUID() takes other ways of writing one, and a resource has one name
+        raise _unknown()
+    return wanted
+
+
+def _unknown() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "There is no payment with this id.")
 
 
 def _health(_: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What a client may ask for: the shape of a new payment, checked before anything touches a database."""
+"""What a client may ask for: the shape of a payment and of a refund, checked before anything touches a database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 MAX_AMOUNT = 10**12 - 1
 """In the currency's smallest unit: just under ten thousand million euros."""
@@ -32,7 +33,18 @@ class Order:
     @property
     def digest(self) -> str:
         """A fingerprint that is equal for two requests of the same meaning, whatever their layout."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return _digest(asdict(self))
+
+
+@dataclass(frozen=True)
+class RefundOrder:
+    """A refund to be made; `amount` as in `Order`, in the currency of the payment."""
+
+    amount: int
+
+    def digest(self, payment: UUID) -> str:
+        """A fingerprint of this refund of this payment."""
+        return _digest({"payment": str(payment), "amount": self.amount})
 
 
 def read_order(body: Any) -> Order:
@@ -53,6 +65,19 @@ def read_order(body: Any) -> Order:
     )
 
 
+def read_refund(body: Any) -> RefundOrder:
+    """Return the refund that a JSON value describes.
+
+    Raises:
+        Invalid: The amount is missing or out of range, or something else is there.
+    """
+    if not isinstance(body, dict):
+        raise Invalid("The body must be a JSON object with amount.")
+    if unknown := sorted(body.keys() - {"amount"}):
+        raise Invalid(f"Unknown field {unknown[0]!r}: only amount is known.")
+    return RefundOrder(_amount(body))
+
+
 def read_key(header: str | None) -> str:
     """Return the idempotency key in a header.
 
@@ -61,8 +86,8 @@ def read_key(header: str | None) -> str:
     """
     if header is None or not _KEY.fullmatch(header):
         raise Invalid(
-            "Send an Idempotency-Key header of 1 to 255 visible ASCII characters, a new one for each payment, "
-            "so that a repeated request can't pay twice."
+            "Send an Idempotency-Key header of 1 to 255 visible ASCII characters, a new one for each payment or "
+            "refund, so that a repeated request can't pay twice."
         )
     return header
 
@@ -88,3 +113,7 @@ def _text(body: Mapping[str, Any], field: str, longest: int) -> str:
     if not isinstance(text, str) or not 1 <= len(text) <= longest or not text.isprintable():
         raise Invalid(f"{field} must be a text of 1 to {longest} printable characters.")
     return text
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -25,3 +25,14 @@ CREATE TABLE transactions (
 );
 
 CREATE INDEX transactions_payment_id ON transactions (payment_id);
+
+CREATE TABLE refunds (
+    id              uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    payment_id      uuid        NOT NULL REFERENCES payments (id),
+    idempotency_key text        NOT NULL UNIQUE,
+    request_digest  text        NOT NULL,
+    amount          bigint      NOT NULL CHECK (amount > 0),  -- those of a payment add up to no more than it
+    created_at      timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX refunds_payment_id ON refunds (payment_id);
