@@ -1,7 +1,8 @@
 """Real PostgreSQL servers, each in a folder of its own on a loopback port, for tests and rehearsals.
 
 A supervisor process (this file run as a script) makes the cluster, starts the server and holds the read end of a pipe.
-When the pipe closes, for whatever reason this process ended, it stops the server and removes the folder.
+When the pipe closes, for whatever reason this process ended, it stops the server and removes the folder. Until then it
+obeys the orders that come through the pipe, a line of JSON each: the server can be restarted, and killed, on its data.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -31,7 +33,7 @@ SUPERUSER = "postgres"
 START_TIMEOUT = 60.0  # seconds; a cluster takes about one on an idle machine
 
 VOLATILE: Mapping[str, str] = MappingProxyType({"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"})
-"""Settings for data that need not outlive a crash of the machine."""
+"""Settings for data that need not outlive a crash of the machine, nor `kill`: use `fsync` off alone with that."""
 
 RoleAttribute = Literal["SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION"]
 
@@ -41,7 +43,12 @@ class PostgresError(RuntimeError):
 
 
 class Postgres:
-    """A running server; leaving the context, or the end of this process, stops it and removes its data."""
+    """A running server; leaving the context, or the end of this process, stops it and removes its data.
+
+    Attributes:
+        version: of the server, as "16.14".
+        data: the folder of its cluster; it belongs to the account that the server runs as.
+    """
 
     def __init__(self, supervisor: subprocess.Popen[str], port: int, password: str, version: str) -> None:
         self.host = HOST
@@ -49,6 +56,7 @@ class Postgres:
         self.user = SUPERUSER
         self.password = password
         self.version = version
+        self.data = Path()
         self._supervisor = supervisor
         self._log = Path()
 
@@ -90,15 +98,37 @@ class Postgres:
         return server
 
     def _begin(self, order: Mapping[str, Any]) -> None:
+        answer = self._order(order)
+        self.port, self._log, self.data = answer["port"], Path(answer["log"]), Path(answer["data"])
+
+    def _order(self, order: Mapping[str, Any]) -> dict[str, Any]:
         ends = self._supervisor
         if ends.stdin is None or ends.stdout is None:
             raise AssertionError("the supervisor is started with both pipes")
-        ends.stdin.write(json.dumps(order) + "\n")
-        ends.stdin.flush()
-        answer = json.loads(ends.stdout.readline() or '{"error": "its supervisor was killed"}')
+        try:
+            ends.stdin.write(json.dumps(order) + "\n")
+            ends.stdin.flush()
+        except BrokenPipeError:
+            pass  # it ended; what it said before, if anything, is still to be read
+        answer: dict[str, Any] = json.loads(ends.stdout.readline() or '{"error": "its supervisor was killed"}')
         if "error" in answer:
             raise PostgresError(f"PostgreSQL {self.version} did not start: {answer['error']}")
-        self.port, self._log = answer["port"], Path(answer["log"])
+        return answer
+
+    def restart(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Start the server again on its data and port: after a clean stop, or after `kill` as a crash recovery.
+
+        Args:
+            settings: Server settings that are added to those it had.
+
+        Raises:
+            PostgresError: It did not start; its data is removed.
+        """
+        self._order({"restart": dict(settings)})
+
+    def kill(self) -> None:
+        """End the server at once, as the machine's memory killer would, and keep its data for `restart`."""
+        self._order({"kill": True})
 
     @property
     def log(self) -> str:
@@ -258,50 +288,133 @@ def _supervise(orders: IO[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     order = json.loads(orders.readline())
     with tempfile.TemporaryDirectory(prefix="paymig-postgres-", ignore_cleanup_errors=True) as name:
+        server: _Server | None = None
         try:
-            server, port = _launch(Path(name), order)
+            server = _Server(Path(name), order)
+            server.create()
+            _answer({"port": server.port, "log": str(server.log), "data": str(server.data)})
+            while not server.died() and (line := _next_line(orders)) != "":
+                if line is not None:
+                    server.obey(json.loads(line))
+                    _answer({"done": True})
         except (OSError, PostgresError) as error:
             _answer({"error": str(error)})
-            return
-        try:
-            _answer({"port": port, "log": str(Path(name) / "log")})
-            while server.poll() is None and not select.select([orders], [], [], 0.2)[0]:
-                pass  # the pipe becomes readable when it closes
         finally:
-            server.send_signal(signal.SIGQUIT)  # at once and without a checkpoint: the data goes anyway
-            server.wait()
+            if server is not None:
+                server.end(signal.SIGQUIT)  # at once and without a checkpoint: the data goes anyway
 
 
-def _launch(folder: Path, order: Mapping[str, Any]) -> tuple[subprocess.Popen[Any], int]:
-    binaries, data, log, secret = Path(order["binaries"]), folder / "data", folder / "log", folder / "password"
-    secret.touch(mode=0o600)
-    secret.write_text(order["password"])
-    drop: dict[str, Any] = {}
-    if order["account"]:
-        user, group = order["account"]
-        for item in (folder, secret):
-            os.chown(item, user, group)
-        drop = {"user": user, "group": group, "extra_groups": []}
-    initdb = [str(binaries / "initdb"), "-D", str(data), "-U", SUPERUSER, "-A", "scram-sha-256"]
-    initdb += ["--pwfile", str(secret), "--no-locale", "--encoding=UTF8", "--no-sync", "--no-instructions"]
-    with log.open("ab") as output:
-        environment = {**os.environ, "LC_ALL": "C"}
-        process: dict[str, Any] = {**drop, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-        process |= {"cwd": folder, "env": environment}
-        if subprocess.run(initdb, check=False, **process).returncode:
-            raise PostgresError(f"initdb failed: {_tail(log)}")
-        settings = {"listen_addresses": HOST, "unix_socket_directories": "", **order["settings"]}
+def _next_line(orders: IO[str]) -> str | None:
+    """Return an order, "" once the pipe is closed, or None when there was neither for a moment."""
+    return orders.readline() if select.select([orders], [], [], 0.2)[0] else None
+
+
+class _Server:
+    """The server on its folder, as its supervisor sees it."""
+
+    def __init__(self, folder: Path, order: Mapping[str, Any]) -> None:
+        self.data, self.log, self.port = folder / "data", folder / "log", 0
+        self._folder = folder
+        self._binaries, self._password = Path(order["binaries"]), str(order["password"])
+        self._settings: dict[str, str] = {"listen_addresses": HOST, "unix_socket_directories": "", **order["settings"]}
+        self._account: tuple[int, int] | None = order["account"] and tuple(order["account"])
+        self._running: subprocess.Popen[Any] | None = None
+        self._said = ""  # by the last start that failed
+
+    def create(self) -> None:
+        """Make the cluster and start the server on a free port."""
+        secret = self._folder / "password"
+        secret.touch(mode=0o600)
+        secret.write_text(self._password)
+        if self._account:
+            for item in (self._folder, secret):
+                os.chown(item, *self._account)
+        initdb = [str(self._binaries / "initdb"), "-D", str(self.data), "-U", SUPERUSER, "-A", "scram-sha-256"]
+        initdb += ["--pwfile", str(secret), "--no-locale", "--encoding=UTF8", "--no-sync", "--no-instructions"]
+        if self._run(initdb).wait():
+            raise PostgresError(f"initdb failed: {_tail(self.log)}")
         for _ in range(5):
-            port = _free_port()
-            command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
-            for key, value in settings.items():
-                command += ["-c", f"{key}={value}"]
-            server = subprocess.Popen(command, **process)
-            if _ready(server, data / "postmaster.pid"):
-                return server, port
-            if "Address already in use" not in log.read_text(errors="replace"):
+            self.port = _free_port()
+            if self._start() or "Address already in use" not in self._said:
                 break
-    raise PostgresError(_tail(log))
+        self._check()
+
+    def obey(self, order: Mapping[str, Any]) -> None:
+        """Kill the server, or start it again."""
+        if "kill" in order:
+            self._kill()
+            return
+        self._settings |= order["restart"]
+        self.end(signal.SIGINT)
+        deadline = time.monotonic() + START_TIMEOUT
+        # The processes of a killed server hold its memory until they notice.
+        while not self._start() and "still in use" in self._said and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._check()
+
+    def died(self) -> bool:
+        """Tell whether the server ended without being told to."""
+        return self._running is not None and self._running.poll() is not None
+
+    def end(self, how: signal.Signals) -> None:
+        """Stop the server by a signal, if it runs."""
+        if self._running is not None:
+            self._running.send_signal(how)
+            self._running.wait()
+            self._running = None
+
+    def _kill(self) -> None:
+        # The processes that serve connections would go on for a moment without their parent, and even commit.
+        if self._running is not None:
+            self._running.send_signal(signal.SIGSTOP)  # no new ones, and no recovery from the death of one
+            children = _children(self._running.pid)
+            self.end(signal.SIGKILL)
+            for child in children:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+
+    def _start(self) -> bool:
+        command = [str(self._binaries / "postgres"), "-D", str(self.data), "-p", str(self.port)]
+        for key, value in self._settings.items():
+            command += ["-c", f"{key}={value}"]
+        before = self.log.stat().st_size
+        server = self._run(command)
+        if _ready(server, self.data / "postmaster.pid"):
+            self._running = server
+            return True
+        self._said = self.log.read_bytes()[before:].decode(errors="replace")
+        return False
+
+    def _check(self) -> None:
+        if self._running is None:
+            raise PostgresError(_tail(self.log))
+
+    def _run(self, command: list[str]) -> subprocess.Popen[Any]:
+        drop: dict[str, Any] = {}
+        if self._account:
+            drop = {"user": self._account[0], "group": self._account[1], "extra_groups": []}
+        with self.log.open("ab") as output:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._folder,
+                env={**os.environ, "LC_ALL": "C"},
+                **drop,
+            )
+
+
+def _children(parent: int) -> list[int]:
+    if Path("/proc/self/stat").exists():
+        pairs = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # that process ended meanwhile
+                pairs.append((stat.parent.name, stat.read_text().rpartition(")")[2].split()[1]))
+    else:
+        listed = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+        pairs = [(pid, of) for pid, of in (line.split() for line in listed.stdout.splitlines())]
+    return [int(pid) for pid, of in pairs if int(of) == parent]
 
 
 def _ready(server: subprocess.Popen[Any], pid_file: Path) -> bool:
@@ -310,8 +423,12 @@ def _ready(server: subprocess.Popen[Any], pid_file: Path) -> bool:
     try:
         while not ready and server.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
-            lines = pid_file.read_text().splitlines() if pid_file.is_file() else []
-            ready = len(lines) >= 8 and lines[7].strip() == "ready"
+            try:
+                lines = pid_file.read_text().splitlines()
+            except FileNotFoundError:
+                continue
+            # That of a server that was killed is still there, and names another process.
+            ready = len(lines) >= 8 and lines[0] == str(server.pid) and lines[7].strip() == "ready"
     finally:
         if not ready:
             server.kill()

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -113,6 +114,46 @@ def test_a_stopped_supervisor_stops_its_server(temporary):
     server.stop()
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(server.dsn())
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("major", [16, 18])
+def test_a_restarted_server_keeps_its_port_and_data_and_takes_new_settings(major):
+    with Postgres.start(major, {**VOLATILE, "wal_level": "replica"}) as server:
+        port = server.port
+        with closing(server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE kept AS SELECT 1 AS one")
+            cursor.execute("ALTER SYSTEM SET max_wal_senders = 4")
+        server.restart({"wal_level": "logical"})
+        shown = "SELECT one, current_setting('wal_level'), current_setting('max_wal_senders') FROM kept"
+        assert (ask(server.dsn(), shown), server.port) == ((1, "logical", "4"), port)
+        assert (server.data / "PG_VERSION").read_text().strip() == str(major)
+
+
+def test_a_killed_server_recovers_what_was_committed(temporary):
+    with Postgres.start(settings={"fsync": "off"}) as server:
+        connection = server.connect()
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE kept (one int); BEGIN; INSERT INTO kept VALUES (1); COMMIT; BEGIN")
+            cursor.execute("INSERT INTO kept VALUES (2)")
+            server.kill()
+            with pytest.raises(psycopg2.OperationalError):
+                cursor.execute("COMMIT")
+        with pytest.raises(psycopg2.OperationalError):
+            psycopg2.connect(server.dsn())
+        server.restart()
+        assert ask(server.dsn(), "SELECT array_agg(one) FROM kept") == ([1],)
+        assert "automatic recovery in progress" in server.log
+        server.kill()
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_server_that_does_not_come_back_tells_why_and_leaves_nothing(temporary):
+    with Postgres.start(settings=VOLATILE) as server:
+        with pytest.raises(PostgresError, match="no_such_setting"):
+            server.restart({"no_such_setting": "on"})
+        with pytest.raises(PostgresError, match="supervisor"):
+            server.restart()
     assert list(temporary.iterdir()) == []
 
 
