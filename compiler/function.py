@@ -164,15 +164,25 @@ def read_foreign_secret(secret: Any) -> list[policy.Statement]:
     ]
 
 
+def journal_rights(migration: Migration, *, moves_the_writer: bool = False) -> list[policy.Statement]:
+    """The right to append to the journal and to hold the lease, in this migration's rows of the table alone."""
+    actions = ["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:Query"]
+    return [_on_journal(migration, actions + (["dynamodb:UpdateItem"] if moves_the_writer else []))]
+
+
+def _on_journal(migration: Migration, actions: list[str]) -> policy.Statement:
+    table = Sub("arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${JournalTable}")
+    own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [migration.full_name]}}
+    return policy.allow(actions, table, own)
+
+
 def _own_rights(
     component: Component, foundations: Foundations, logs: LogGroup, *, in_vpc: bool
 ) -> list[policy.Statement]:
-    table = Sub("arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${JournalTable}")
-    leading = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [foundations.migration.full_name]}}
     rights = [
         policy.allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt(logs, "Arn")),
         policy.allow("kms:Decrypt", component.use(foundations.data_key), policy.through("lambda")),
-        policy.allow("dynamodb:GetItem", table, leading),
+        _on_journal(foundations.migration, ["dynamodb:GetItem"]),
         # X-Ray knows no resources to name.
         policy.allow(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*"),
     ]

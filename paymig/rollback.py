@@ -2,10 +2,11 @@
 
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from paymig.aws import change_set, stack, weights
+from paymig.aws import weights
 from paymig.aws.session import Aws
 from paymig.aws.weights import Record, Weights
 from paymig.console import Console
@@ -14,8 +15,8 @@ from paymig.errors import AwsError, Refused
 from paymig.failures import from_botocore
 from paymig.journal.opening import open_journal
 from paymig.traffic import Move, refuse_moved_writer
+from runtime_lambdas.rollback.keep import keep
 from runtime_lambdas.runtime.journal.hold import Hold, hold
-from runtime_lambdas.runtime.waiting import paces
 from schemas.migration import Migration
 
 _HOME = Weights.to_new(0)
@@ -98,25 +99,26 @@ def _move(aws: Aws, record: Record, before: Weights) -> Move:
     return Move(record.name, before, _HOME, time.monotonic() - started)
 
 
-def _keep(aws: Aws, name: str, record: Record, console: Console) -> None:
-    """Make sure that no deploy moves the traffic again, which read the weights before it went back.
+@dataclass(frozen=True)
+class _Traffic:
+    """The pair, as `keep` looks at it."""
 
-    A change set that waits is void from now on. One that is being executed may still put the record as it was when that
-    deploy began: it is watched to its end, and what it did to the weights is undone.
-    """
+    aws: Aws
+    record: Record
+
+    def is_home(self) -> bool:
+        """Whether all traffic goes to the source, or there is no pair any more."""
+        return weights.look(self.aws, self.record) in (None, _HOME)
+
+    def send_home(self) -> None:
+        """Send all traffic to the source."""
+        weights.write(self.aws, self.record, _HOME)
+
+
+def _keep(aws: Aws, name: str, record: Record, console: Console) -> None:
+    """Make sure that no deploy moves the traffic again, which read the weights before it went back."""
     try:
-        root = stack.describe(aws, name)
-        change_set.clean(aws, root)
-        root = stack.describe(aws, name)
-        if root is not None and root.busy:
-            console.say(f"Stack {name} is {root.status}: watching the weights until it has ended (Ctrl-C is safe)")
-            for _ in paces():
-                root = stack.describe(aws, root.id if root else name)
-                if weights.look(aws, record) not in (None, _HOME):
-                    console.say(f"The update of stack {name} moved the traffic; sending it back again")
-                    weights.write(aws, record, _HOME)
-                if root is None or not root.busy:
-                    break
+        keep(aws.client("cloudformation"), name, _Traffic(aws, record), console.say, lambda: None)
     except _NO_ANSWER as error:
         worded = from_botocore(error)
         console.say(

@@ -24,10 +24,11 @@ from compiler.components.monitoring import MonitoringExports
 from compiler.components.network import NetworkExports
 from compiler.components.routing import NEW, OLD, RoutingExports
 from compiler.components.security import SecurityExports
-from compiler.function import Foundations, Place, function
+from compiler.function import Foundations, Place, function, journal_rights
 from schemas.migration import Migration
 
 _LONGEST = 900  # what Lambda allows at most, in seconds
+_STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/"
 _RETENTION = 14 * 86_400
 _ATTEMPTS = 2
 _AT_ONCE = 2
@@ -175,12 +176,18 @@ def _rollback(
             policy.allow("route53:ChangeResourceRecordSets", zone, only_weights),
             policy.allow("route53:ListResourceRecordSets", zone),
             policy.allow("route53:GetChange", Sub("arn:${AWS::Partition}:route53:::change/*")),
+            *journal_rights(foundations.migration),
+            # Void what an older deploy proposed, and watch what one is doing to the record.
+            policy.allow(
+                ["cloudformation:DeleteChangeSet", "cloudformation:DescribeStacks", "cloudformation:ListChangeSets"],
+                Sub(_STACK + foundations.migration.full_name + "/*"),
+            ),
             policy.allow("sns:Publish", topic),
             policy.allow(["kms:Decrypt", "kms:GenerateDataKey"], key, policy.through("sns")),
             *bury,
         ],
         layers=[component.use(database.runtime_layer)],
-        timeout=300,
+        timeout=_LONGEST,
         # The way back is open however busy the account is.
         reserved=_AT_ONCE,
     )

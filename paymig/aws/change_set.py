@@ -10,15 +10,13 @@ from botocore.exceptions import ClientError
 from paymig.aws.session import Aws, code_of
 from paymig.aws.stack import Stack
 from paymig.errors import AwsError, Refused, StackFailed
+from runtime_lambdas.rollback.keep import PREFIX, STARTED, VOID, void_change_sets
 from runtime_lambdas.runtime.waiting import paces
 
 # Both spellings are AWS's own: the first from an update, the second from a change set.
 _EMPTY = ("No updates are to be performed", "didn't contain changes")
-_VOID = ("ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus", "InvalidChangeSetStatusException")
-_STARTED = ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED")
 _CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 _PATIENCE = 600
-_PREFIX = "paymig-"
 
 
 class Overtaken(AwsError):
@@ -104,7 +102,7 @@ def propose(
     """
     client = aws.client("cloudformation")
     kind = kind_for(stack)
-    name = _PREFIX + uuid.uuid4().hex
+    name = PREFIX + uuid.uuid4().hex
     try:
         client.create_change_set(
             StackName=stack_name,
@@ -144,10 +142,10 @@ def execute(aws: Aws, change_set: ChangeSet) -> None:
     try:
         client.execute_change_set(ChangeSetName=change_set.id, ClientRequestToken=change_set.id.rpartition("/")[2])
     except ClientError as error:
-        if code_of(error) not in _VOID:
+        if code_of(error) not in VOID:
             raise
         # Also what a repeated call says whose first attempt had taken effect.
-        if _execution(aws, change_set) not in _STARTED:
+        if _execution(aws, change_set) not in STARTED:
             raise overtaken(change_set.stack_name) from error
 
 
@@ -161,17 +159,7 @@ def clean(aws: Aws, stack: Stack | None) -> list[str]:
     """
     if stack is None or stack.status == "DELETE_COMPLETE":
         return []
-    client = aws.client("cloudformation")
-    pages = client.get_paginator("list_change_sets").paginate(StackName=stack.name)
-    left = [
-        summary["ChangeSetId"]
-        for page in pages
-        for summary in page["Summaries"]
-        if summary["ChangeSetName"].startswith(_PREFIX) and summary.get("ExecutionStatus") not in _STARTED
-    ]
-    for change_set_id in left:
-        client.delete_change_set(ChangeSetName=change_set_id)
-    return left
+    return void_change_sets(aws.client("cloudformation"), stack.name)
 
 
 def discard(aws: Aws, change_set: ChangeSet) -> None:
@@ -196,7 +184,7 @@ def _settled(aws: Aws, stack_name: str, name: str) -> dict[str, Any]:
         try:
             described: dict[str, Any] = client.describe_change_set(StackName=stack_name, ChangeSetName=name)
         except ClientError as error:
-            if code_of(error) in _VOID:
+            if code_of(error) in VOID:
                 raise overtaken(stack_name) from error
             raise
         if described["Status"] in ("CREATE_COMPLETE", "FAILED"):
@@ -208,7 +196,7 @@ def _execution(aws: Aws, change_set: ChangeSet) -> str:
     try:
         described = aws.client("cloudformation").describe_change_set(ChangeSetName=change_set.id)
     except ClientError as error:
-        if code_of(error) in _VOID:
+        if code_of(error) in VOID:
             return ""
         raise
     return str(described["ExecutionStatus"])

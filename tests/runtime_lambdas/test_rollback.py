@@ -1,16 +1,22 @@
 import json
+import os
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime_lambdas.rollback import handler as rollback
-from runtime_lambdas.rollback.handler import RollbackFailed, handler
+from runtime_lambdas.rollback import zone as zones
+from runtime_lambdas.rollback.handler import handler
 from runtime_lambdas.rollback.records import BrokenPair, Pair, way_back, weights
 from runtime_lambdas.rollback.trigger import reason
+from runtime_lambdas.rollback.zone import RollbackFailed
 from runtime_lambdas.runtime import aws as clients
+from runtime_lambdas.runtime.journal.hold import hold
+from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.runtime.journal.lease import LeaseLost
 
 NAME = "api.payments.example.com"
 _zones = count(1)
@@ -107,7 +113,7 @@ def test_it_waits_until_every_name_server_has_the_weights(zone, monkeypatch):
 
 
 def test_a_change_that_never_arrives_fails(zone, monkeypatch):
-    monkeypatch.setattr(rollback, "PATIENCE", -1.0)
+    monkeypatch.setattr(zones, "PATIENCE", -1.0)
     with pytest.raises(RollbackFailed, match="did not report it in sync"):
         handler({}, None)
 
@@ -142,6 +148,102 @@ def test_a_rollback_that_could_not_be_reported_fails_and_can_be_repeated(zone, e
             handler({}, None)
     assert zone.records()["old"]["Weight"] == 100
     assert handler({}, None)["changed"] is False
+
+
+def journal(who="arn:aws:iam::111122223333:user/alice"):
+    return Journal(clients.client("dynamodb"), os.environ["PAYMIG_JOURNAL_TABLE"], "payments-test", who)
+
+
+def test_the_journal_tells_who_sent_the_traffic_back_and_why(zone):
+    function = SimpleNamespace(invoked_function_arn="arn:aws:lambda:us-east-1:111122223333:function:Rollback")
+    handler({"reason": "on call"}, function)
+    intent, done = journal().entries()
+    assert {intent.who, done.who} == {function.invoked_function_arn}
+    assert {(e.verb, e.step, e.why) for e in (intent, done)} == {("rollback", "send the traffic back", "on call")}
+    assert (intent.kind, intent.evidence) == ("intent", {"before": "old 40, new 60", "after": "old 100, new 0"})
+    assert (done.kind, done.evidence["live"]) == ("done", "old 100, new 0")
+    assert intent.token == done.token > 0
+    assert not journal().lease().held
+
+
+def test_the_lease_is_taken_over_from_whoever_holds_it(zone):
+    alice = journal()
+    with pytest.raises(LeaseLost), hold(alice, "shift") as holding:
+        assert handler({}, None)["changed"] is True
+        with holding.step("move the traffic"):
+            pytest.fail("the lease is the function's")
+    assert next((e.verb, e.step) for e in alice.entries()) == ("rollback", "take the lease over")
+    assert zone.records()["new"]["Weight"] == 0
+
+
+@pytest.mark.parametrize(("verb", "fails"), [("rollback", False), ("deploy", True)])
+def test_a_rollback_that_another_one_overtakes_leaves_it_to_that_one(zone, monkeypatch, verb, fails):
+    """Two alarms, or an alarm and an operator: the one who holds the lease now brings the traffic back."""
+    listed = zone.route53.list_resource_record_sets
+    reads = []
+
+    def overtaken(**request):
+        reads.append(request)
+        if len(reads) == 2:
+            journal().acquire(verb, over=True)
+        return listed(**request)
+
+    monkeypatch.setattr(zone.route53, "list_resource_record_sets", overtaken)
+    if fails:
+        with pytest.raises(LeaseLost, match="user/alice"):
+            handler({}, None)
+    else:
+        assert handler({}, None)["rolled_back"] is False
+    assert journal().lease().verb == verb, "the other's lease was not touched"
+    assert [message["Subject"] for message in zone.messages()] == ["payments-test: rollback FAILED"] * fails
+
+
+class Updating:
+    """CloudFormation in the middle of an update that ends after a number of looks, and moves the record on the way."""
+
+    def __init__(self, zone, looks, real):
+        self.zone, self.left, self.real = zone, looks, real
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+    def describe_stacks(self, **_):
+        self.left -= 1
+        if self.left == 1:
+            old = self.zone.records()["old"]
+            self.zone.write(old | {"Weight": 63}, self.zone.records()["new"] | {"Weight": 37})
+        status = "UPDATE_IN_PROGRESS" if self.left > 0 else "UPDATE_ROLLBACK_COMPLETE"
+        return {"Stacks": [{"StackId": "arn:of:the:stack", "StackStatus": status}]}
+
+    def get_paginator(self, _):
+        return SimpleNamespace(paginate=lambda **_: [{"Summaries": []}])
+
+
+@pytest.fixture
+def update(zone, monkeypatch):
+    def begin(looks):
+        real = {name: clients.client(name) for name in ("dynamodb", "route53", "sns")}
+        updating = Updating(zone, looks, clients.client("cloudformation"))
+        monkeypatch.setattr(clients, "client", lambda name: updating if name == "cloudformation" else real[name])
+
+    return begin
+
+
+def test_an_update_under_way_is_watched_and_what_it_does_undone(zone, update):
+    update(looks=4)
+    assert handler({}, None)["rolled_back"] is True
+    assert {name: record["Weight"] for name, record in zone.records().items()} == {"old": 100, "new": 0}
+
+
+def test_an_update_that_outlasts_the_function_fails_it_so_that_it_is_called_again(zone, update):
+    update(looks=10**9)
+    with pytest.raises(RollbackFailed, match="still being updated"):
+        handler({}, SimpleNamespace(get_remaining_time_in_millis=lambda: 15_300))
+    assert zone.records()["new"]["Weight"] == 0, "the traffic is back all the same"
+    assert [message["Subject"] for message in zone.messages()] == [
+        "payments-test: rollback done",
+        "payments-test: rollback FAILED",
+    ]
 
 
 def test_weights_that_do_not_stay_are_noticed(zone, monkeypatch):

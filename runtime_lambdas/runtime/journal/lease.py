@@ -66,7 +66,11 @@ class LeaseHeld(Refused):
 
 
 class LeaseLost(Refused):
-    """Somebody else took the lease over: this command must do nothing more."""
+    """Somebody else took the lease over: this command must do nothing more.
+
+    Attributes:
+        lease: as it stands now; None when there is none.
+    """
 
     def __init__(self, lease: Lease | None) -> None:
         now = f"now held by {lease}" if lease and lease.held else "now held by nobody"
@@ -74,6 +78,7 @@ class LeaseLost(Refused):
             f"this command's lease was taken over; it is {now}; nothing more was done",
             "paymig history shows what happened; then run the command again",
         )
+        self.lease = lease
 
 
 def available(lease: Lease | None, now: datetime, gone: bool) -> bool:
