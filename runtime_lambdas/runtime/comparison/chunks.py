@@ -1,0 +1,87 @@
+"""Cutting a table into ranges of its key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor
+from psycopg2.sql import Composable
+
+from runtime_lambdas.runtime.journal.control import Side
+
+from . import canonical
+from .canonical import Key
+from .server import Ask, Server
+from .shape import Shape
+
+ROWS = 20_000
+"""Rows of a chunk: one that differs is fetched as a list of keys and hashes, so there is no need of smaller ones."""
+_BYTES = 8_000_000  # what the rows of a chunk take together, about
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The rows whose key is above `low` and at most `high`; None leaves that end open, for rows only one side has."""
+
+    low: Key | None = None
+    high: Key | None = None
+
+
+class Disordered(Exception):
+    """A server puts the two ends of a chunk in another order than the source did, so these chunks do not fit there."""
+
+
+def size(shape: Shape, rows: int = ROWS) -> int:
+    """Return how many rows a chunk gets: fewer where they are wide."""
+    return max(100, min(rows, _BYTES // max(shape.row_bytes, 1)))
+
+
+def cut(source: Server, shape: Shape, rows: int, whole: Chunk, snapshot: str | None = None) -> Iterator[Chunk]:
+    """Cut `whole` into chunks of so many rows of the source; the next cut is looked for while one is being worked on.
+
+    Every key belongs to exactly one chunk, whatever is written meanwhile.
+    """
+    low = whole.low
+    coming = source.submit(_next(shape, low, whole.high, rows), snapshot)
+    while (high := coming.result()) is not None and high != whole.high:
+        coming = source.submit(_next(shape, high, whole.high, rows), snapshot)
+        yield Chunk(low, high)
+        low = high
+    yield Chunk(low, whole.high)
+
+
+def _next(shape: Shape, low: Key | None, high: Key | None, rows: int) -> Ask[Key | None]:
+    query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET {} LIMIT 1").format(
+        canonical.key_text(shape),
+        canonical.table(shape),
+        canonical.between(shape, "source", low, high),
+        canonical.order(shape),
+        sql.Literal(rows - 1),
+    )
+
+    def ask(running: cursor) -> Key | None:
+        running.execute(query)
+        found = running.fetchone()
+        return None if found is None else tuple(found)
+
+    return ask
+
+
+def in_order(shape: Shape, side: Side, chunk: Chunk) -> Composable:
+    """Return the condition that a chunk's ends are in order on one side.
+
+    Where that holds for all chunks of a cut, each row there belongs to exactly one of them.
+    """
+    if chunk.low is None or chunk.high is None:
+        return sql.SQL("true")
+    return sql.SQL("({}) > ({})").format(
+        canonical.literal(shape, side, chunk.high, like_column=True), canonical.literal(shape, side, chunk.low)
+    )
+
+
+def check_order(found: bool) -> None:
+    """Raise `Disordered` where `in_order` does not hold."""
+    if not found:
+        raise Disordered

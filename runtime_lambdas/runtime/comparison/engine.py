@@ -1,0 +1,269 @@
+"""Comparing one table: range by range on both servers at once, then row by row what is not the same."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from runtime_lambdas.runtime.journal.control import SIDES, Side
+
+from . import changes, chunks, digest, multiset, rows
+from .canonical import Key
+from .changes import Changed, Cut
+from .chunks import Chunk, Disordered
+from .details import describe
+from .digest import Digest, Hash
+from .lag import Heartbeat
+from .options import Options, Progress, Watch
+from .report import TableResult
+from .rows import Version
+from .server import Ask, Server
+from .settle import Pair, settle
+from .shape import Shape
+
+Found = TypeVar("Found")
+Answer = Digest | Changed
+
+_SUSPECTS = 20_000  # rows that are held until the end; more are looked at again at once
+_DRILLED = 50_000  # rows of differing buckets that are fetched together
+_UNKNOWN = "{} rows could not be told: they kept changing, or replication has not brought them"
+
+
+@dataclass
+class Work:
+    """A table while it is compared.
+
+    Attributes:
+        frontier: The key up to which everything was compared; None before the first chunk.
+        read: Whether every row was read; nothing but suspects is left then.
+        suspects: Keys of rows that were not the same when they were read.
+    """
+
+    shape: Shape
+    whole: Chunk
+    result: TableResult
+    frontier: Key | None = None
+    read: bool = False
+    suspects: list[Key] = field(default_factory=list)
+
+
+class Engine:
+    """Compares tables of two servers.
+
+    Args:
+        source: The source.
+        target: The target.
+        options: How.
+        since: Limits the comparison to what was written since; None compares everything.
+        watch: Is told how far it is.
+    """
+
+    def __init__(
+        self, source: Server, target: Server, options: Options, since: Cut | None = None, watch: Watch | None = None
+    ) -> None:
+        self._servers: dict[Side, Server] = {"source": source, "target": target}
+        self._options = options
+        self._since = since
+        self._watch = watch
+        answers = {server.run(partial(digest.agreed, wished=options.hash)) for server in (source, target)}
+        self._hash: Hash = "sha256" if "sha256" in answers else "md5"
+        self._most = min(_SUSPECTS, options.limit)
+        self._ahead = 2 * options.connections + 2
+        self._until = None if options.seconds is None else time.monotonic() + options.seconds
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether to stop and keep what was done."""
+        return self._until is not None and time.monotonic() >= self._until
+
+    def scan(
+        self, work: Work, snapshots: dict[Side, str] | None = None, keep: Callable[[], None] = lambda: None
+    ) -> None:
+        """Read the rest of a table and note the rows that are not the same; stops early when it is out of time.
+
+        Args:
+            work: The table; what is known of it grows.
+            snapshots: Exported snapshots to read in.
+            keep: Called after each range, when `work` is worth keeping.
+        """
+        if not work.shape.ranged:
+            self._scan_buckets(work, snapshots)
+            return
+        try:
+            self._scan_ranges(work, snapshots, keep)
+        except Disordered:
+            work.frontier, work.suspects = None, []
+            work.result = TableResult(work.shape.full_name, disagreements=list(work.shape.disagreements))
+            self._scan_buckets(work, snapshots)
+
+    def settle(self, work: Work) -> None:
+        """Look at the suspects until it is known which of them differ."""
+        if not work.suspects:
+            return
+        options = self._options
+        leader, follower = options.leader, SIDES[options.leader == "source"]
+        wait = Heartbeat(self._servers[leader], self._servers[follower], options.patience, options.pause)
+        until = time.monotonic() + options.patience
+        read = rows.by_key if work.shape.key else lambda shape, _, keys: multiset.by_hash(shape, keys)
+
+        def ask(side: Side, keys: Sequence[Key]) -> dict[Key, Version]:
+            return self._servers[side].run(read(work.shape, side, keys))
+
+        suspects, work.suspects = work.suspects, []
+        settled = settle(
+            suspects,
+            partial(ask, leader),
+            partial(ask, follower),
+            wait,
+            until if self._until is None else min(until, self._until),
+        )
+        result = work.result
+        if settled.unsettled and self.out_of_time:
+            work.suspects = settled.unsettled  # whoever goes on looks again
+        else:
+            result.unsettled += len(settled.unsettled)
+        if result.unsettled:
+            result.note = _UNKNOWN.format(result.unsettled)
+        describe(self._servers, work.shape, result, _sides(settled.different, leader), options)
+        self._tell(work)
+
+    def _scan_ranges(self, work: Work, snapshots: dict[Side, str] | None, keep: Callable[[], None]) -> None:
+        size = chunks.size(work.shape, self._options.chunk_rows)
+        rest = Chunk(work.frontier or work.whole.low, work.whole.high)
+        cuts = chunks.cut(self._servers["source"], work.shape, size, rest, (snapshots or {}).get("source"))
+        result = work.result
+        for chunk, ours, theirs in self._both(
+            ((chunk, self._question(work.shape, chunk)) for chunk in cuts), snapshots
+        ):
+            work.suspects += self._suspects(work.shape, chunk, ours, theirs, snapshots)
+            result.rows_source += ours.rows
+            result.rows_target += theirs.rows
+            result.chunks += 1
+            work.frontier = chunk.high or work.frontier
+            if len(work.suspects) > self._most:
+                self.settle(work)
+            self._tell(work)
+            if self._enough(work):
+                return
+            if chunk.high != work.whole.high:
+                keep()
+                if self.out_of_time:
+                    return
+        work.read = True
+
+    def _question(self, shape: Shape, chunk: Chunk) -> Callable[[Side], Ask[Answer]]:
+        since = self._since
+        if since is None:
+            return lambda side: digest.digest(shape, side, chunk, self._hash)
+        return lambda side: changes.changed(shape, side, chunk, since.on(side))
+
+    def _suspects(
+        self, shape: Shape, chunk: Chunk, ours: Answer, theirs: Answer, snapshots: dict[Side, str] | None
+    ) -> set[Key]:
+        """Return the keys of a chunk that were not the same on both sides when it was read."""
+        found: set[Key] = set()
+        if ours[:2] != theirs[:2]:
+            found = self._unlike(lambda side: rows.in_chunk(shape, side, chunk), snapshots)
+        if isinstance(ours, Changed) and isinstance(theirs, Changed):
+            keys = sorted(ours.keys | theirs.keys)
+            found |= self._unlike(lambda side: rows.by_key(shape, side, keys), snapshots)
+        return found
+
+    def _unlike(
+        self, question: Callable[[Side], Ask[Mapping[Key, Any]]], snapshots: dict[Side, str] | None
+    ) -> set[Key]:
+        [(_, ours, theirs)] = self._both([(Chunk(), question)], snapshots)
+        return {key for key in ours.keys() | theirs.keys() if _content(ours.get(key)) != _content(theirs.get(key))}
+
+    def _scan_buckets(self, work: Work, snapshots: dict[Side, str] | None) -> None:
+        if snapshots is None:
+            with self._servers["source"].snapshot() as source, self._servers["target"].snapshot() as target:
+                self._scan_buckets(work, {"source": source, "target": target})
+            return
+        shape, result = work.shape, work.result
+        sums: dict[Side, multiset.Sums] = {}
+        parts = {side: server.run(multiset.ranges(shape), snapshots[side]) for side, server in self._servers.items()}
+        asked = {
+            side: [server.submit(multiset.sums(shape, part), snapshots[side]) for part in parts[side]]
+            for side, server in self._servers.items()
+        }
+        for side in SIDES:
+            sums[side] = multiset.add(future.result() for future in asked[side])
+        result.rows_source, result.rows_target = (sum(each.rows for each in sums[side].values()) for side in SIDES)
+        result.chunks = len(parts["source"])
+        unlike = sorted(
+            bucket
+            for bucket in sums["source"].keys() | sums["target"].keys()
+            if sums["source"].get(bucket) != sums["target"].get(bucket)
+        )
+        for some in _batches(unlike, lambda bucket: max(_rows(sums[side], bucket) for side in SIDES)):
+            question = multiset.drill(shape, some)
+            names = self._unlike(lambda _, question=question: question, snapshots)  # type: ignore[misc]
+            work.suspects = sorted({*work.suspects, *(name[1:] if shape.key else name for name in names)})
+            if len(work.suspects) > self._most:
+                self.settle(work)
+            if self._enough(work):
+                return
+        work.read = True
+        self._tell(work)
+
+    def _both(
+        self, questions: Iterable[tuple[Chunk, Callable[[Side], Ask[Found]]]], snapshots: dict[Side, str] | None
+    ) -> Iterator[tuple[Chunk, Found, Found]]:
+        """Ask both servers at the same time, some questions ahead, and give the answers in order."""
+        asked: deque[tuple[Chunk, list[Future[Found]]]] = deque()
+        for chunk, question in questions:
+            futures = [self._servers[side].submit(question(side), (snapshots or {}).get(side)) for side in SIDES]
+            asked.append((chunk, futures))
+            if len(asked) > self._ahead:
+                yield _answers(*asked.popleft())
+        while asked:
+            yield _answers(*asked.popleft())
+
+    def _enough(self, work: Work) -> bool:
+        if work.result.differences < self._options.limit:
+            return False
+        work.result.note = f"stopped after {work.result.differences} rows that differ"
+        return True
+
+    def _tell(self, work: Work) -> None:
+        if self._watch is not None:
+            result = work.result
+            self._watch(Progress(result.table, result.rows_source, work.shape.rows, len(work.suspects), work.read))
+
+
+def _answers(chunk: Chunk, futures: Sequence[Future[Found]]) -> tuple[Chunk, Found, Found]:
+    source, target = (future.result() for future in futures)
+    return chunk, source, target
+
+
+def _sides(different: Mapping[Key, Pair], leader: Side) -> dict[Key, tuple[Version | None, Version | None]]:
+    if leader == "source":
+        return {key: (pair.leader, pair.follower) for key, pair in different.items()}
+    return {key: (pair.follower, pair.leader) for key, pair in different.items()}
+
+
+def _content(found: Version | bytes | int | None) -> bytes | int | None:
+    return found.content if isinstance(found, Version) else found
+
+
+def _rows(sums: multiset.Sums, bucket: int) -> int:
+    return sums[bucket].rows if bucket in sums else 0
+
+
+def _batches(buckets: Iterable[int], size: Callable[[int], int]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    total = 0
+    for bucket in buckets:
+        total += size(bucket)
+        if batch and total > _DRILLED:
+            yield batch
+            batch, total = [], size(bucket)
+        batch.append(bucket)
+    if batch:
+        yield batch

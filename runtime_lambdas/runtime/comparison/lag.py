@@ -1,0 +1,72 @@
+"""Waiting until what was committed on one side has had to arrive on the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from psycopg2.extensions import cursor
+
+from .server import Server
+
+Proof = Literal["caught up", "behind", "unknown"]
+"""Whether the follower has everything that the leader committed before the question; unknown without a heartbeat."""
+
+Wait = Callable[[], Proof]
+
+PAUSE = 5.0
+"""Seconds between two looks where there is no heartbeat to wait for."""
+_SILENCE = 180.0  # seconds without a beat on the leader, after which nobody is expected to write one
+_POLL = 0.02
+
+
+class _Beat(NamedTuple):
+    now: datetime
+    beat_at: datetime | None
+
+
+class Heartbeat:
+    """Waits for a heartbeat that was written on the leader after the question, to be seen on the follower.
+
+    Replication applies commits in their order, so everything committed before that beat is there too.
+
+    Args:
+        leader: The side that is written to.
+        follower: The side that replication writes to.
+        patience: Seconds to wait at most.
+        pause: Seconds to wait where there is no heartbeat.
+    """
+
+    def __init__(self, leader: Server, follower: Server, patience: float, pause: float = PAUSE) -> None:
+        self._leader, self._follower = leader, follower
+        self._patience, self._pause = patience, pause
+
+    def __call__(self) -> Proof:
+        """Wait, and say what the wait has proved."""
+        asked, beat_at = self._leader.run(_read)
+        beating = beat_at is not None and (asked - beat_at).total_seconds() < _SILENCE
+        if not beating or self._follower.run(_read).beat_at is None:
+            time.sleep(self._pause)
+            return "unknown"
+        until = time.monotonic() + self._patience
+        while time.monotonic() < until:
+            arrived = self._follower.run(_read).beat_at
+            if arrived is not None and arrived > asked:  # both are times of the leader's clock
+                return "caught up"
+            time.sleep(_POLL)
+        return "behind"
+
+
+def _read(running: cursor) -> _Beat:
+    running.execute(
+        "SELECT clock_timestamp(), CASE WHEN to_regclass('paymig.heartbeat') IS NOT NULL"
+        " THEN has_schema_privilege('paymig', 'USAGE') AND has_table_privilege('paymig.heartbeat', 'SELECT') END"
+    )
+    [(now, readable)] = running.fetchall()
+    if not readable:
+        return _Beat(now, None)
+    running.execute("SELECT clock_timestamp(), (SELECT beat_at FROM paymig.heartbeat WHERE id = 1)")
+    [(now, beat_at)] = running.fetchall()
+    return _Beat(now, beat_at)

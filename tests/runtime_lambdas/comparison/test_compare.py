@@ -1,0 +1,368 @@
+"""What a comparison finds in two databases that nobody writes to."""
+
+import json
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import psycopg2
+import pytest
+
+from runtime_lambdas.runtime.comparison import (
+    Cut,
+    CutOutdated,
+    Folder,
+    KeptElsewhere,
+    Moment,
+    NothingToCompare,
+    TableResult,
+)
+from runtime_lambdas.runtime.comparison import server as servers
+from runtime_lambdas.runtime.comparison.session import prepare
+
+from .conftest import FAST
+
+SMALL = replace(FAST, chunk_rows=100)
+FILL = """
+CREATE TABLE keyed (id bigint PRIMARY KEY, name text, amount numeric(12, 2));
+INSERT INTO keyed SELECT i, 'n' || i, i / 100.0 FROM generate_series(1, 1000) i;
+CREATE TABLE composite (region text COLLATE "C", number int, note varchar(9), PRIMARY KEY (region, number));
+INSERT INTO composite SELECT 'r' || i % 3, i, i FROM generate_series(1, 700) i;
+CREATE TABLE keyless (event text, amount int);
+INSERT INTO keyless SELECT 'e' || i % 50, i % 10 FROM generate_series(1, 500) i;
+"""
+
+
+@pytest.fixture
+def filled(pair):
+    pair.run(FILL)
+    return pair
+
+
+def found(report):
+    """Return what a report says of each table that is not equal: its verdict and its rows by kind."""
+    return {
+        table.table.removeprefix("public."): (
+            table.verdict,
+            sorted((row.kind, *row.key.values()) for row in table.examples),
+        )
+        for table in report.tables
+        if table.verdict != "equal"
+    }
+
+
+@pytest.mark.parametrize("options", [FAST, SMALL, replace(SMALL, snapshot=True), replace(SMALL, hash="sha256")])
+def test_equal_databases_are_equal(filled, options):
+    report = filled.compare(options)
+    assert report.verdict == "equal"
+    assert [(t.table, t.rows_source, t.rows_target, t.finished) for t in report.tables] == [
+        ("public.composite", 700, 700, True),
+        ("public.keyed", 1000, 1000, True),
+        ("public.keyless", 500, 500, True),
+    ]
+
+
+@pytest.mark.parametrize("options", [FAST, SMALL, replace(SMALL, snapshot=True), replace(SMALL, connections=5)])
+def test_every_difference_is_found_and_nothing_else(filled, options):
+    filled.target.run("UPDATE keyed SET amount = amount + 0.01, name = 'x' WHERE id IN (100, 101)")
+    filled.target.run("DELETE FROM keyed WHERE id IN (1, 500)")
+    filled.target.run("INSERT INTO keyed VALUES (-5, 'low', 1), (99999, 'far', 1)")
+    filled.source.run("UPDATE composite SET note = NULL WHERE number = 7")
+    filled.source.run("DELETE FROM composite WHERE number = 700")
+    filled.target.run("INSERT INTO keyless VALUES ('e1', 1)")
+    report = filled.compare(options)
+    assert found(report) == {
+        "composite": ("different", [("different", "r1", "7"), ("extra", "r1", "700")]),
+        "keyed": (
+            "different",
+            [
+                ("different", "100"),
+                ("different", "101"),
+                ("extra", "-5"),
+                ("extra", "99999"),
+                ("missing", "1"),
+                ("missing", "500"),
+            ],
+        ),
+        "keyless": ("different", [("extra", "(0,1)")]),
+    }
+    keyed = report.tables[1]
+    assert (keyed.missing, keyed.extra, keyed.different, keyed.unsettled) == (2, 2, 2, 0)
+    changed = next(row for row in keyed.examples if row.key == {"id": "100"})
+    assert [(column.name, column.source, column.target) for column in changed.columns] == [
+        ("amount", None, None),
+        ("name", None, None),
+    ]
+    assert report.tables[2].examples[0].copies == (10, 11)
+
+
+def test_values_are_shown_only_when_asked_for(filled):
+    filled.target.run("UPDATE keyed SET name = 'secret' WHERE id = 5; DELETE FROM keyed WHERE id = 6")
+    filled.target.run("INSERT INTO keyless VALUES ('secret', 1)")
+    assert "secret" not in json.dumps(filled.compare().to_json())
+    report = filled.compare(replace(FAST, show_values=True)).to_json()
+    [keyed] = [table for table in report["tables"] if table["table"] == "public.keyed"]
+    assert keyed["examples"] == [
+        {
+            "kind": "different",
+            "key": {"id": "5"},
+            "columns": [{"name": "name", "source": "n5", "target": "secret"}],
+            "copies": None,
+        },
+        {
+            "kind": "missing",
+            "key": {"id": "6"},
+            "columns": [
+                {"name": "amount", "source": "0.06", "target": None},
+                {"name": "id", "source": "6", "target": None},
+                {"name": "name", "source": "n6", "target": None},
+            ],
+            "copies": None,
+        },
+    ]
+    assert {"name": "event", "source": None, "target": "secret"} in report["tables"][2]["examples"][0]["columns"]
+
+
+def test_keys_that_the_servers_order_differently(pair):
+    """Two names of a collation may be two orders: nothing is cut into ranges, and all is found."""
+    for side, collation in zip(pair, ('"POSIX"', '"C"'), strict=True):
+        side.run(f"CREATE TABLE t (k text COLLATE {collation} PRIMARY KEY, v int)")
+    pair.run("INSERT INTO t SELECT chr(65 + i % 58) || i, i FROM generate_series(1, 3000) i")
+    assert pair.compare(SMALL).verdict == "equal"
+    pair.target.run("DELETE FROM t WHERE v = 700; UPDATE t SET v = -1 WHERE v = 1; INSERT INTO t VALUES ('', 0)")
+    [table] = pair.compare(SMALL).tables
+    assert sorted((row.kind, row.key["k"]) for row in table.examples) == [
+        ("different", "B1"),
+        ("extra", ""),
+        ("missing", "E700"),
+    ]
+
+
+def test_ranges_that_do_not_fit_the_other_server_are_noticed(pair):
+    """An enum's labels are in another order there; only the ends of the ranges tell."""
+    labels = [f"l{number:03}" for number in range(300)]
+    for side, order in zip(pair, (labels, labels[::-1]), strict=True):
+        side.run("CREATE TYPE label AS ENUM ('" + "', '".join(order) + "')")
+    pair.run("CREATE TABLE t (k label PRIMARY KEY, v int)")
+    pair.run("INSERT INTO t SELECT ('l' || lpad(i::text, 3, '0'))::label, i FROM generate_series(0, 299) i")
+    assert pair.compare(SMALL).verdict == "equal"
+    pair.target.run("DELETE FROM t WHERE v = 150; UPDATE t SET v = -1 WHERE v = 0")
+    assert found(pair.compare(SMALL)) == {"t": ("different", [("different", "l000"), ("missing", "l150")])}
+
+
+def test_definitions_that_differ_are_differences(pair):
+    pair.source.run("CREATE TABLE a (id int PRIMARY KEY, n numeric(10, 2), gone text); CREATE TABLE only_here (id int)")
+    pair.target.run("CREATE TABLE a (id int, n numeric(12, 2), fresh text); CREATE TABLE only_there (id int)")
+    pair.run("INSERT INTO a (id, n) VALUES (1, 1.5)")
+    assert pair.compare().verdict == "different"
+    said = {
+        (table.table, each.what, each.column, each.source, each.target)
+        for table in pair.compare().tables
+        for each in table.disagreements
+    }
+    assert said == {
+        ("public.a", "type", "n", "numeric(10,2)", "numeric(12,2)"),
+        ("public.a", "missing column", "gone", "text", ""),
+        ("public.a", "missing column", "fresh", "", "text"),
+        ("public.a", "primary key", "", "id", ""),
+        ("public.only_here", "missing table", "", "public.only_here", ""),
+        ("public.only_there", "missing table", "", "", "public.only_there"),
+    }
+    assert [table.differences for table in pair.compare().tables] == [0, 0, 0]
+
+
+def test_partitioned_tables_and_generated_columns(pair):
+    pair.source.run("CREATE TABLE p (id int, v text, l int GENERATED ALWAYS AS (length(v)) STORED, PRIMARY KEY (id))")
+    pair.target.run(
+        "CREATE TABLE p (l int GENERATED ALWAYS AS (length(v)) STORED, id int, v text, PRIMARY KEY (id))"
+        " PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (250);"
+        " CREATE TABLE p2 PARTITION OF p DEFAULT"
+    )
+    pair.run("INSERT INTO p (id, v) SELECT i, 'v' || i FROM generate_series(1, 500) i")
+    assert pair.compare(SMALL).verdict == "equal"
+    pair.target.run("UPDATE p2 SET v = 'other' WHERE id = 300")
+    assert found(pair.compare(SMALL)) == {"p": ("different", [("different", "300")])}
+
+
+def test_names_that_need_quotes(pair):
+    pair.run(
+        'CREATE TABLE "we""ird % table" ("a ""key" int, "key" text, "100 %" text, PRIMARY KEY ("a ""key", "key"));'
+        "INSERT INTO \"we\"\"ird % table\" SELECT i, 'it''s %s \\', '%' FROM generate_series(1, 300) i"
+    )
+    assert pair.compare(SMALL).verdict == "equal"
+    pair.target.run('DELETE FROM "we""ird % table" WHERE "a ""key" = 250')
+    [table] = pair.compare(SMALL).tables
+    assert [(row.kind, row.key) for row in table.examples] == [("missing", {'a "key': "250", "key": "it's %s \\"})]
+
+
+def test_wide_rows_and_no_columns(pair):
+    pair.run("CREATE TABLE wide (id int PRIMARY KEY, v text); CREATE TABLE nothing ()")
+    pair.run("INSERT INTO wide SELECT i, repeat(md5(i::text), 40000) FROM generate_series(1, 20) i")
+    pair.run("INSERT INTO nothing DEFAULT VALUES")
+    pair.target.run("UPDATE wide SET v = v || 'x' WHERE id = 3")
+    report = pair.compare()
+    assert found(report) == {"wide": ("different", [("different", "3")])}
+
+
+def test_a_row_that_policies_hide_is_no_silent_equal(pair):
+    pair.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)")
+    pair.target.run("DELETE FROM t WHERE id = 2")
+    pair.source.run("ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id = 1)")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="row-level security"):
+        pair.compare()
+
+
+def test_without_the_right_to_read_nothing_is_equal(pair):
+    pair.run("CREATE TABLE t (id int PRIMARY KEY)")
+    pair.target.run("REVOKE SELECT ON t FROM reader")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        pair.compare()
+
+
+def test_patterns_that_select_nothing(pair):
+    with pytest.raises(NothingToCompare, match=r"nowhere\.%"):
+        pair.compare(include=["nowhere.%"])
+
+
+def test_a_table_full_of_differences_is_left(pair):
+    pair.run("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 30000) i")
+    pair.target.run("UPDATE t SET v = -v")
+    [table] = pair.compare(replace(SMALL, chunk_rows=500, limit=1000, examples=7)).tables
+    assert (table.verdict, table.finished, len(table.examples)) == ("different", False, 7)
+    assert table.note == f"stopped after {table.differences} rows that differ"
+    assert 1000 <= table.differences <= 30000
+
+
+def test_a_result_survives_being_written(filled):
+    filled.target.run("UPDATE keyed SET name = 'y' WHERE id = 5; INSERT INTO keyless VALUES ('e1', 1)")
+    for table in filled.compare(replace(FAST, show_values=True)).tables:
+        assert TableResult.from_json(json.loads(json.dumps(table.to_json()))) == table
+
+
+def test_it_goes_on_where_another_process_stopped(filled, tmp_path, monkeypatch):
+    filled.target.run("DELETE FROM keyed WHERE id = 5; UPDATE keyed SET name = 'z' WHERE id = 995")
+    kept = Folder(tmp_path)
+    asked = []
+    real = servers.Server.submit
+
+    def submit(self, ask, snapshot=None):
+        asked.append(ask)
+        if len(asked) == 62:
+            raise KeyboardInterrupt
+        return real(self, ask, snapshot)
+
+    monkeypatch.setattr(servers.Server, "submit", submit)
+    monkeypatch.setattr("runtime_lambdas.runtime.comparison.run._KEEP_EVERY", 0)
+    with pytest.raises(KeyboardInterrupt):
+        filled.compare(SMALL, kept=kept)
+    state = kept.load()
+    assert state["tables"]["public.composite"]["read"]
+    assert state["tables"]["public.keyed"]["frontier"] is not None
+    monkeypatch.setattr(servers.Server, "submit", real)
+    done = state["tables"]["public.keyed"]["result"]["rows_source"]
+    filled.source.run("UPDATE keyed SET id = -id WHERE id < 100")  # would be found if these were read again
+    report = filled.compare(SMALL, kept=kept)
+    assert 0 < done < 1000
+    assert found(report)["keyed"] == ("different", [("different", "995")])
+    assert report.started == state["started"]
+    with pytest.raises(KeptElsewhere):
+        filled.compare(SMALL, include=["public.keyed"], kept=kept)
+
+
+def test_it_stops_in_time_and_goes_on(filled, tmp_path):
+    kept = Folder(tmp_path)
+    options = replace(SMALL, seconds=0.0)
+    report = filled.compare(options, kept=kept)
+    assert report.verdict == "unfinished"
+    verdicts = {report.verdict}
+    for _ in range(200):
+        report = filled.compare(replace(SMALL, seconds=0.02), kept=kept)
+        verdicts.add(report.verdict)
+        if report.verdict == "equal":
+            break
+    assert verdicts == {"unfinished", "equal"}
+    assert [table.rows_source for table in report.tables] == [700, 1000, 500]
+
+
+def test_a_damaged_state_is_refused(filled, tmp_path):
+    (tmp_path / "comparison.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"comparison\.json"):
+        filled.compare(kept=Folder(tmp_path))
+
+
+def test_broken_connections_are_replaced(filled, monkeypatch):
+    monkeypatch.setattr(servers, "_PAUSE", 0)
+    killed = []
+    real = servers.Server._once
+
+    def once(self, ask, snapshot):
+        if len(killed) < 6 and getattr(self._own, "connection", None) is not None:
+            pid = self._own.connection.info.backend_pid
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s"
+            killed.extend(side.run(query, pid) for side in filled)
+        return real(self, ask, snapshot)
+
+    monkeypatch.setattr(servers.Server, "_once", once)
+    assert filled.compare(SMALL).verdict == "equal"
+    assert killed
+
+
+def test_a_low_load_rests_between_questions(filled):
+    with servers.Server(filled.source.open, 1, max_load=0.25) as server:
+        started = time.monotonic()
+        server.run(lambda running: running.execute("SELECT pg_sleep(0.05)"))
+        server.run(lambda running: None)
+        assert time.monotonic() - started >= 0.2  # 0.05 of work, 0.15 of rest
+    assert filled.compare(replace(SMALL, max_load=0.9)).verdict == "equal"
+
+
+def cut_of(report):
+    return Cut(Moment(**report.cut["source"]), Moment(**report.cut["target"]))
+
+
+def test_changes_since_a_cut(filled):
+    whole = filled.compare()
+    cut = cut_of(whole)
+    assert filled.compare(SMALL, since=cut).verdict == "equal"
+    filled.run("UPDATE keyed SET amount = 7 WHERE id = 40; INSERT INTO keyed VALUES (2000, 'n', 1)")
+    filled.run("DELETE FROM composite WHERE number = 300")
+    assert filled.compare(SMALL, since=cut).verdict == "equal"
+    filled.source.run("UPDATE keyed SET amount = 8 WHERE id = 41")  # not replicated
+    filled.target.run("UPDATE keyed SET amount = 8 WHERE id = 42")  # behind replication's back
+    filled.source.run("DELETE FROM composite WHERE number = 301")  # not replicated
+    filled.target.run("DELETE FROM composite WHERE number = 302")
+    filled.target.run("DELETE FROM keyless WHERE ctid = '(0,1)'")
+    report = filled.compare(SMALL, since=cut)
+    assert report.mode == "changes"
+    assert found(report) == {
+        "composite": ("different", [("extra", "r1", "301"), ("missing", "r2", "302")]),
+        "keyed": ("different", [("different", "41"), ("different", "42")]),
+        "keyless": ("different", [("missing", "(0,1)")]),
+    }
+
+
+def test_a_cut_of_another_database_or_too_long_ago_is_refused(filled, make_pair):
+    cut = cut_of(filled.compare())
+    other = make_pair()
+    other.run(FILL)
+    with pytest.raises(CutOutdated, match="this is"):
+        other.compare(since=cut)
+    old = cut.source._replace(transaction=cut.source.transaction - 2**31)
+    with pytest.raises(CutOutdated, match="transaction"):
+        filled.compare(since=cut._replace(source=old))
+    later = cut.target._replace(transaction=cut.target.transaction + 10**6)
+    with pytest.raises(CutOutdated, match="transaction"):
+        filled.compare(since=cut._replace(target=later))
+
+
+def test_nothing_is_written_on_either_side(filled):
+    def transactions():
+        return [side.run("SELECT pg_snapshot_xmax(pg_current_snapshot())::text") for side in filled]
+
+    before = transactions()
+    filled.target.run("SELECT 1")
+    filled.compare(replace(SMALL, snapshot=True))
+    assert transactions() == before
+    opened = prepare(filled.source.open())
+    with closing(opened), opened.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+        cursor.execute("CREATE TABLE public.t ()")
