@@ -122,15 +122,19 @@ def _key(name: str, body: bytes) -> str:
     return f"templates/{name}.{hashlib.sha256(body).hexdigest()[:32]}.json"
 
 
-def write(compiled: Compiled, folder: Path) -> None:
+def write(compiled: Compiled, folder: Path) -> list[Path]:
     """Write templates, code, source map and manifest into a folder.
 
     Each file appears whole or not at all. The manifest is taken away first and written last: a folder without one is
     an unfinished compile. Templates and code of an earlier compile are removed.
+
+    Returns:
+        All that is the compile's: two files, and two folders that hold nothing else.
     """
-    manifest = folder / "manifest.json"
+    manifest, source_map = folder / "manifest.json", folder / "source-map.json"
+    templates, assets = folder / "templates", folder / "assets"
     manifest.unlink(missing_ok=True)
-    files = {folder / "templates" / f"{name}.json": body for name, body in compiled.templates.items()}
+    files = {templates / f"{name}.json": body for name, body in compiled.templates.items()}
     for path, body in files.items():
         write_atomically(path, body)
     for name, key in compiled.asset_keys.items():
@@ -138,11 +142,12 @@ def write(compiled: Compiled, folder: Path) -> None:
         files[path] = b""
         if not path.is_file():
             compiled.assets[name].write(path)
-    for path in [*(folder / "templates").glob("*.json"), *(folder / "assets").glob("*.zip")]:
+    for path in [*templates.glob("*.json"), *assets.glob("*.zip")]:
         if path not in files:
             path.unlink()
-    write_atomically(folder / "source-map.json", to_json(compiled.source_map.to_dict()))
+    write_atomically(source_map, to_json(compiled.source_map.to_dict()))
     write_atomically(manifest, to_json(_manifest(compiled)))
+    return [manifest, source_map, templates, assets]
 
 
 def _manifest(compiled: Compiled) -> dict[str, Any]:

@@ -6,13 +6,13 @@ A wheel is looked up in the user's cache and fetched by pip when it is not there
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from compiler import cache
 from compiler.files import write_atomically
 
 Architecture = Literal["x86_64", "arm64"]
@@ -57,12 +57,8 @@ class DriverError(Exception):
 
 
 def cache_folder() -> Path:
-    """Return where paymig keeps what can be made again: `$PAYMIG_CACHE_DIR`, else the user's cache folder."""
-    if chosen := os.environ.get("PAYMIG_CACHE_DIR"):
-        return Path(chosen)
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "paymig"
-    return Path.home() / ".cache" / "paymig"
+    """Return where paymig keeps what can be made again."""
+    return Path(cache.folder())
 
 
 def choose(python_version: str, architecture: Architecture) -> Wheel:

@@ -29,21 +29,24 @@ def findings_option(command: F) -> F:
 
 def show(diagnostics: "Sequence[Diagnostic]", sources: Mapping[str, str], output: str) -> None:
     """Print findings on standard output in a format of `findings_option`."""
+    if text := rendered(diagnostics, sources, output):
+        click.echo(text)
+
+
+def rendered(diagnostics: "Sequence[Diagnostic]", sources: Mapping[str, str], output: str) -> str:
+    """Word findings in a format of `findings_option`; nothing may be nothing."""
     if output == "github":
         from schemas.formats.github import render_github
 
-        text = render_github(diagnostics)
-    elif output == "sarif":
+        return render_github(diagnostics)
+    if output == "sarif":
         from schemas.formats.sarif import render_sarif
 
-        text = render_sarif(diagnostics)
-    elif output == "json":
+        return render_sarif(diagnostics)
+    if output == "json":
         from schemas.diagnostics import render_json
 
-        text = render_json(diagnostics)
-    else:
-        from schemas.diagnostics import render_text
+        return render_json(diagnostics)
+    from schemas.diagnostics import render_text
 
-        text = render_text(diagnostics, sources, color=sys.stdout.isatty())
-    if text:
-        click.echo(text)
+    return render_text(diagnostics, sources, color=sys.stdout.isatty())

@@ -8,13 +8,14 @@ from pydantic_core import ValidationError
 
 from schemas import overlays, secrets
 from schemas.checks import CHECKS
+from schemas.checks.files import named
 from schemas.diagnostics import Diagnostic, Span, SpecError, SpecPath, has_errors, in_order
 from schemas.positions import Document, place_of, read
 from schemas.spec import Spec
 from schemas.validate import validate
 from schemas.words import quote
 
-__all__ = ["Spec", "load", "parse"]
+__all__ = ["Spec", "load", "load_all", "parse"]
 
 
 def load(path: Path, environment: str | None = None) -> Spec:
@@ -30,8 +31,23 @@ def load(path: Path, environment: str | None = None) -> Spec:
     return parse(_text(path), str(path), path.parent, environment)
 
 
+def load_all(path: Path) -> tuple[Spec, ...]:
+    """Read a spec file for each of its environments, the one without an overlay first; errors as for `load`."""
+    return tuple(_environments(_text(path), str(path), path.parent).values())
+
+
 def parse(text: str, file: str, folder: Path, environment: str | None = None) -> Spec:
     """Read a spec's text; arguments and errors as for `load`."""
+    variants = _environments(text, file, folder, environment)
+    return next(iter(variants.values())) if environment is None else variants[environment]
+
+
+def _environments(text: str, file: str, folder: Path, wanted: str | None = None) -> dict[str, Spec]:
+    """Read a spec's text for each environment, the one without an overlay first.
+
+    Raises:
+        SpecError: with every error of the spec and of each environment, and when there is none that is called `wanted`.
+    """
     document = read(text, file)
     found = list(document.diagnostics)
     variants: dict[str, Spec] = {}
@@ -47,12 +63,14 @@ def parse(text: str, file: str, folder: Path, environment: str | None = None) ->
             errors = [error for error in errors if not _echoes(error, unusable)]
             found += errors if variant is document else [_in_environment(name, error, document) for error in errors]
         found += _misplaced(document, file)
-        if environment is not None:
-            found += _unknown(environment, document, file)
+        if wanted is not None:
+            found += _unknown(wanted, document, file)
     if has_errors(found):
         hidden = [diagnostic.span for diagnostic in found if diagnostic.code == "PMG110"]
         raise SpecError(found, {file: secrets.blot(text, document, hidden)})
-    return replace(variants[environment or _own_name(document)], warnings=in_order(found))
+    warnings = in_order(found)
+    files = frozenset(path for spec in variants.values() for path in named(spec))
+    return {name: replace(spec, warnings=warnings, files=files) for name, spec in variants.items()}
 
 
 def _own_name(document: Document) -> str:

@@ -22,6 +22,7 @@ class Spec:
         text: the file's text.
         folder: what relative paths of the spec start from.
         warnings: what is allowed but hardly meant.
+        files: what else compiling it reads, the files and folders that it names in any environment.
     """
 
     migration: Migration
@@ -30,6 +31,7 @@ class Spec:
     text: str
     folder: Path
     warnings: tuple[Diagnostic, ...] = ()
+    files: frozenset[Path] = frozenset()
 
     def locate(self, path: str | SpecPath) -> Span:
         """Return where a value is written, or its nearest written ancestor where it is a default.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schemas.diagnostics import Diagnostic, SpecPath
+from schemas.migration import Migration
 from schemas.spec import Spec
 from schemas.words import quote
 
@@ -15,14 +16,25 @@ BUILTIN_HANDLERS = {"payment_api": "payment_api.handler.handler"}
 
 def named_files(spec: Spec) -> Iterator[Diagnostic]:
     """What is named is there; paths start from the spec's folder."""
-    migration = spec.migration
-    named: list[tuple[SpecPath, str | None]] = [(("source", "database", "tls", "ca"), migration.source.database.tls.ca)]
-    for name, extension in migration.extensions.items():
-        named.append((("extensions", name, "patch"), extension.patch))
-        named.append((("extensions", name, "stack"), extension.stack))
-    for path, file in named:
-        if file is not None and not _is_file(spec.folder / file):
+    for path, file in _files(spec.migration):
+        if not _is_file(spec.folder / file):
             yield _no_file(spec, path, file, "no such file")
+
+
+def named(spec: Spec) -> Iterator[Path]:
+    """Yield everything besides the spec that compiling it reads: each file, and a folder for all that is in it."""
+    migration = spec.migration
+    yield from (spec.folder / file for _, file in _files(migration))
+    if not migration.api.code.startswith(_BUILTIN):
+        yield spec.folder / migration.api.code
+
+
+def _files(migration: Migration) -> Iterator[tuple[SpecPath, str]]:
+    files: list[tuple[SpecPath, str | None]] = [(("source", "database", "tls", "ca"), migration.source.database.tls.ca)]
+    for name, extension in migration.extensions.items():
+        files.append((("extensions", name, "patch"), extension.patch))
+        files.append((("extensions", name, "stack"), extension.stack))
+    yield from ((path, file) for path, file in files if file is not None)
 
 
 def code(spec: Spec) -> Iterator[Diagnostic]:
