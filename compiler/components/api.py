@@ -52,7 +52,10 @@ def api(
         description="The payments API.",
         asset="api",
         handler=migration.api.handler,
-        environment=databases.variables(component, migration, login),
+        environment={
+            **databases.variables(component, migration, login),
+            "PAYMIG_PAUSE_BUDGET": f"{migration.cutover.switchover.pause_budget.total_seconds():g}",
+        },
         rights=databases.rights(component, login),
         layers=[component.use(database.runtime_layer), component.use(database.certificates_layer)],
         place=Place(network.private_subnets, security.api_group),
@@ -65,6 +68,7 @@ def api(
             "MemorySize": "api.memory",
             "ReservedConcurrentExecutions": "api.scaling.reserved",
             "Timeout": "api.timeout",
+            "Environment.Variables.PAYMIG_PAUSE_BUDGET": "cutover.switchover.pause_budget",
             **databases.CAUSES,
         },
     )

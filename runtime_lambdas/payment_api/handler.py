@@ -9,16 +9,14 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from uuid import UUID
 
-import psycopg2
-from botocore.exceptions import BotoCoreError, ClientError
-from psycopg2 import errors
 from psycopg2.extensions import cursor
 
-from runtime_lambdas.runtime import database, log, writer
+from runtime_lambdas.runtime import log, writer
+from runtime_lambdas.runtime.at_writer import Paused, Unreachable, at_writer
 
-from .ledger import KeyReused, find, pay
+from .ledger import KeyReused, find, find_by_key, pay
 from .order import Invalid, read_key, read_order, read_refund
-from .refunds import NoSuchPayment, TooMuch, refund
+from .refunds import NoSuchPayment, TooMuch, find_refund, refund
 from .web import Problem, Request, read_event, read_json, respond, respond_problem
 
 Response = dict[str, Any]
@@ -76,7 +74,9 @@ def _pay(request: Request) -> Response:
     except Invalid as error:
         raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from None
     try:
-        payment, made = _at_the_writer(lambda running: pay(running, key, order))
+        payment, made = _at_the_writer(
+            lambda running: pay(running, key, order), lambda running: find_by_key(running, key, order)
+        )
     except KeyReused:
         detail = "This Idempotency-Key was used for a different payment. Use a new key for a new payment."
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
@@ -92,7 +92,10 @@ def _refund(name: str, request: Request) -> Response:
     except Invalid as error:
         raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from None
     try:
-        refunded, made = _at_the_writer(lambda running: refund(running, payment, key, order))
+        refunded, made = _at_the_writer(
+            lambda running: refund(running, payment, key, order),
+            lambda running: find_refund(running, payment, key, order),
+        )
     except NoSuchPayment:
         raise _unknown() from None
     except KeyReused:
@@ -132,26 +135,12 @@ def _health(_: Request) -> Response:
     return respond(HTTPStatus.OK, {"status": "ok", "writer": now.side, "epoch": now.epoch})
 
 
-def _at_the_writer(work: Callable[[cursor], Result]) -> Result:
+def _at_the_writer(work: Callable[[cursor], Result], settle: Callable[[cursor], Result | None] | None = None) -> Result:
     """Run `work` in a transaction of the database that accepts writes; being unable to is a 503, worth a retry."""
-    side = None
     try:
-        side = writer.current().side
-        return database.transact(side, work)
-    except errors.InsufficientPrivilege as error:
-        writer.forget()
-        log.error("writer.refused", error, side=side)
+        return at_writer(work, settle=settle)
+    except Paused:
         detail = "Payments are paused for a moment. Repeat the request with the same Idempotency-Key."
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, _RETRY) from None
-    except (
-        psycopg2.OperationalError,
-        psycopg2.InterfaceError,
-        database.NotConfigured,
-        writer.WriterUnknown,
-        BotoCoreError,
-        ClientError,
-    ) as error:
-        writer.forget()
-        log.error("writer.unreachable", error, side=side)
+    except Unreachable:
         detail = "The database can't be reached. Repeat the request with the same Idempotency-Key."
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, _RETRY) from None
+    raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, _RETRY)

@@ -65,7 +65,10 @@ def pay(running: cursor, key: str, order: Order) -> tuple[Payment, bool]:
     running.execute(_INSERT, values)
     row = running.fetchone()
     if row is None:
-        return _earlier(running, key, order), False
+        earlier = find_by_key(running, key, order)
+        if earlier is None:
+            raise LookupError("a payment vanished between two statements: nothing in this API deletes payments")
+        return earlier
     payment = Payment(*row)
     running.execute(
         "INSERT INTO transactions (payment_id, account, amount, currency)"
@@ -81,15 +84,20 @@ def pay(running: cursor, key: str, order: Order) -> tuple[Payment, bool]:
     return payment, True
 
 
-def _earlier(running: cursor, key: str, order: Order) -> Payment:
+def find_by_key(running: cursor, key: str, order: Order) -> tuple[Payment, bool] | None:
+    """Return what `pay` would return for a key that has its payment already, or None.
+
+    Raises:
+        KeyReused: The key belongs to another order.
+    """
     running.execute(_SELECT + " WHERE idempotency_key = %s", (key,))
     row = running.fetchone()
     if row is None:
-        raise LookupError("a payment vanished between two statements: nothing in this API deletes payments")
+        return None
     payment = Payment(*row)
     if payment.request_digest != order.digest:
         raise KeyReused
-    return payment
+    return payment, False
 
 
 def find(running: cursor, payment: UUID) -> Payment | None:

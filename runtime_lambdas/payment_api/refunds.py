@@ -76,11 +76,13 @@ def refund(running: cursor, payment: UUID, key: str, order: RefundOrder) -> tupl
     if row is None:
         raise NoSuchPayment
     whole, currency, merchant = row
-    digest = order.digest(payment)
-    running.execute(_INSERT, (str(payment), key, digest, order.amount))
+    running.execute(_INSERT, (str(payment), key, order.digest(payment), order.amount))
     made = running.fetchone()
     if made is None:
-        return _earlier(running, key, digest), False
+        earlier = find_refund(running, payment, key, order)
+        if earlier is None:
+            raise LookupError("a refund vanished between two statements: nothing in this API deletes refunds")
+        return earlier
     running.execute("SELECT sum(amount)::bigint FROM refunds WHERE payment_id = %s", (str(payment),))
     refunded = running.fetchone()
     total = int(refunded[0]) if refunded else order.amount
@@ -93,12 +95,17 @@ def refund(running: cursor, payment: UUID, key: str, order: RefundOrder) -> tupl
     return Refund(*made), True
 
 
-def _earlier(running: cursor, key: str, digest: str) -> Refund:
+def find_refund(running: cursor, payment: UUID, key: str, order: RefundOrder) -> tuple[Refund, bool] | None:
+    """Return what `refund` would return for a key that has its refund already, or None.
+
+    Raises:
+        KeyReused: The key belongs to another refund.
+    """
     running.execute(_EARLIER, (key,))
     row = running.fetchone()
     if row is None:
-        raise LookupError("a refund vanished between two statements: nothing in this API deletes refunds")
+        return None
     earlier = Refund(*row)
-    if earlier.request_digest != digest:
+    if earlier.request_digest != order.digest(payment):
         raise KeyReused
-    return earlier
+    return earlier, False

@@ -144,24 +144,53 @@ _secrets: dict[str, Secret] = {}
 _kept = threading.local()
 
 
+class Lost(Exception):
+    """The connection broke, perhaps after its transaction was committed; the next attempt gets a fresh one."""
+
+
 def transact(side: Side, work: Callable[[cursor], Result]) -> Result:
     """Run `work` in one transaction on a kept connection and return what it returns.
 
-    When the connection turns out to be broken, or to lead to a server that became a standby, it is replaced and
-    `work` runs once more. That includes a commit whose outcome is unknown: `work` must be safe to repeat.
+    When the connection turns out to be broken it is replaced and `work` runs once more. That includes a commit whose
+    outcome is unknown: `work` must be safe to repeat.
 
     Raises:
         psycopg2.Error: The database refused, or is unreachable.
+    """
+    try:
+        return attempt(side, work)
+    except Lost:
+        pass
+    try:
+        return attempt(side, work)
+    except Lost as error:
+        raise psycopg2.OperationalError(str(error)) from error
+
+
+def attempt(side: Side, work: Callable[[cursor], Result]) -> Result:
+    """Run `work` in one transaction on a kept connection, once.
+
+    A connection that broke, or that leads to a server which became a standby, is not kept.
+
+    Raises:
+        Lost: The connection broke on the way, so whether the transaction was committed is unknown.
+        psycopg2.Error: The database refused, or no connection could be opened: nothing was committed.
     """
     kept = _keep(side)
     try:
         return _transact(kept, work)
     except psycopg2.Error as error:
-        if not kept.closed and not isinstance(error, errors.ReadOnlySqlTransaction):
+        if isinstance(error, errors.ReadOnlySqlTransaction):
+            _drop(side)
+            raise
+        if not kept.closed:
             raise  # the server refused the statement; the connection itself is sound
-    kept.close()
-    del _sides()[side]
-    return _transact(_keep(side), work)
+        _drop(side)
+        raise Lost(str(error).strip()) from error
+
+
+def _drop(side: Side) -> None:
+    _sides().pop(side).close()
 
 
 def _transact(kept: connection, work: Callable[[cursor], Result]) -> Result:
