@@ -234,11 +234,12 @@ class Vpn(Record):
 
 
 class SourceNetwork(Record):
-    """How AWS reaches the data centre: through a transit gateway or a VPN, not both."""
+    """How AWS reaches the data centre: through a transit gateway, a VPN or Direct Connect, one of them."""
 
     cidrs: list[IPv4Network]
     transit_gateway: str | None
     vpn: Vpn | None
+    direct_connect_gateway: str | None
     dns_servers: list[IPv4Address]
 
 

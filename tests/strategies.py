@@ -77,6 +77,7 @@ def _sources(region: str) -> st.SearchStrategy[dict[str, Any]]:
     network = st.one_of(
         st.fixed_dictionaries({"cidrs": cidrs, "transit_gateway": gateway}),
         st.fixed_dictionaries({"cidrs": cidrs, "vpn": vpn}),
+        st.fixed_dictionaries({"cidrs": cidrs, "direct_connect_gateway": st.uuids().map(str)}),
         st.just({"cidrs": ["192.168.0.0/16"], "vpn": {"customer_gateway_ip": "203.0.113.12"}}).flatmap(
             lambda way: servers.map(lambda given: {**way, "dns_servers": given})
         ),

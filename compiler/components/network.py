@@ -7,7 +7,6 @@ from troposphere import AccountId, GetAtt, GetAZs, Join, Ref, Select, Sub
 from troposphere.ec2 import (
     EIP,
     VPC,
-    CustomerGateway,
     InternetGateway,
     NatGateway,
     Route,
@@ -16,18 +15,15 @@ from troposphere.ec2 import (
     SecurityGroupIngress,
     Subnet,
     SubnetRouteTableAssociation,
-    TransitGatewayAttachment,
     VPCEndpoint,
     VPCGatewayAttachment,
-    VPNConnection,
-    VPNGateway,
-    VPNGatewayRoutePropagation,
 )
 
 from compiler import names, policy
 from compiler.component import Component, Export
 from compiler.forwarding import forward_names
 from compiler.isolation import isolate
+from compiler.on_premises import reach
 from compiler.refusal import Refusal
 from compiler.traffic_logs import traffic_logs
 from schemas.migration import Migration
@@ -80,7 +76,9 @@ def network(migration: Migration) -> tuple[Component, NetworkExports]:
     )
     tiers = _subnets(component, migration, vpc)
     tables = _route_tables(component, migration, vpc, tiers)
-    _on_premises(component, migration, vpc, tiers["private"], tables)
+    # With logical replication the databases talk to each other; with DMS the store of card data needs no way out.
+    reaching = tables["private"] + (tables["isolated"] if migration.replication.engine == "logical" else [])
+    reach(component, migration, vpc, tiers["private"], reaching)
     group = _endpoints(component, migration, vpc, tiers["private"], tables)
     tier_networks = list(migration.network.cidr.subnets(prefixlen_diff=2))
     isolate(component, migration, vpc, tiers["isolated"], tier_networks[1], tier_networks[2])
@@ -197,65 +195,6 @@ def _nat_gateways(
             )
         )
     return gateways
-
-
-def _on_premises(
-    component: Component, migration: Migration, vpc: VPC, private: list[Subnet], tables: dict[str, list[RouteTable]]
-) -> None:
-    # With logical replication the databases talk to each other; with DMS the store of card data needs no way out.
-    reaching = tables["private"] + (tables["isolated"] if migration.replication.engine == "logical" else [])
-    source = migration.source.network
-    if source.vpn is not None:
-        customer = component.add(
-            CustomerGateway(
-                "CustomerGateway", BgpAsn=source.vpn.asn, IpAddress=str(source.vpn.customer_gateway_ip), Type="ipsec.1"
-            ),
-            "source.network.vpn",
-            BgpAsn="source.network.vpn.asn",
-            IpAddress="source.network.vpn.customer_gateway_ip",
-        )
-        gateway = component.add(VPNGateway("VpnGateway", Type="ipsec.1"), "source.network.vpn")
-        attachment = component.add(
-            VPCGatewayAttachment("VpnGatewayAttachment", VpcId=Ref(vpc), VpnGatewayId=Ref(gateway)),
-            "source.network.vpn",
-        )
-        component.add(
-            VPNConnection("VpnConnection", Type="ipsec.1", CustomerGatewayId=Ref(customer), VpnGatewayId=Ref(gateway)),
-            "source.network.vpn",
-        )
-        component.add(
-            VPNGatewayRoutePropagation(
-                "VpnRoutes",
-                RouteTableIds=[Ref(table) for table in reaching],
-                VpnGatewayId=Ref(gateway),
-                DependsOn=attachment.title,
-            ),
-            "source.network.vpn",
-        )
-        return
-    transit = component.add(
-        TransitGatewayAttachment(
-            "TransitGatewayAttachment",
-            TransitGatewayId=source.transit_gateway,
-            VpcId=Ref(vpc),
-            SubnetIds=[Ref(subnet) for subnet in private],
-        ),
-        "source.network.transit_gateway",
-    )
-    for table in reaching:
-        for index, cidr in enumerate(source.cidrs):
-            component.add(
-                Route(
-                    f"{table.title}OnPremises{index + 1}",
-                    RouteTableId=Ref(table),
-                    DestinationCidrBlock=str(cidr),
-                    TransitGatewayId=source.transit_gateway,
-                    DependsOn=transit.title,
-                ),
-                "source.network",
-                DestinationCidrBlock=f"source.network.cidrs.{index}",
-                TransitGatewayId="source.network.transit_gateway",
-            )
 
 
 def _endpoints(

@@ -23,6 +23,7 @@ _SERVICES = frozenset(
         "CodeDeploy",
         "Config",
         "DMS",
+        "DirectConnect",
         "DynamoDB",
         "EC2",
         "ECS",

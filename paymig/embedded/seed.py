@@ -46,12 +46,14 @@ class Seed:
     Attributes:
         hosted_zones: Zones a specification names by id.
         transit_gateways: Ids ("tgw-0123456789abcdef0") of transit gateways the account owns.
+        direct_connect_gateways: Ids of Direct Connect gateways the account owns.
         secrets: Secrets a specification names by ARN.
         database_endpoint: Where cluster, instance and proxy endpoints point, or None for made-up names.
     """
 
     hosted_zones: tuple[HostedZone, ...] = ()
     transit_gateways: tuple[str, ...] = ()
+    direct_connect_gateways: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
     database_endpoint: DatabaseEndpoint | None = None
 
@@ -68,11 +70,12 @@ class Seed:
             return cls(
                 hosted_zones=tuple(HostedZone(**zone) for zone in raw.get("hosted_zones", ())),
                 transit_gateways=tuple(raw.get("transit_gateways", ())),
+                direct_connect_gateways=tuple(raw.get("direct_connect_gateways", ())),
                 secrets=tuple(Secret(**secret) for secret in raw.get("secrets", ())),
                 database_endpoint=DatabaseEndpoint(**endpoint) if endpoint else None,
             )
         except (AttributeError, TypeError, json.JSONDecodeError) as cause:
             raise ValueError(
                 f"{path} is not a seed of the embedded AWS: {cause}. It is a JSON object with hosted_zones, "
-                "transit_gateways, secrets and database_endpoint, each optional."
+                "transit_gateways, direct_connect_gateways, secrets and database_endpoint, each optional."
             ) from cause

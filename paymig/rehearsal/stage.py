@@ -105,10 +105,11 @@ def _make_source(source: Postgres, migration: Migration) -> tuple[str, tuple[Sec
 
 
 def _seed(migration: Migration, known: tuple[Secret, ...], endpoint: DatabaseEndpoint) -> Seed:
-    gateway = migration.source.network.transit_gateway
+    network = migration.source.network
     return Seed(
         hosted_zones=(HostedZone(migration.routing.hosted_zone, migration.routing.record.partition(".")[2]),),
-        transit_gateways=(gateway,) if gateway else (),
+        transit_gateways=(network.transit_gateway,) if network.transit_gateway else (),
+        direct_connect_gateways=(network.direct_connect_gateway,) if network.direct_connect_gateway else (),
         secrets=known,
         database_endpoint=endpoint,
     )

@@ -36,7 +36,7 @@ def source_authority(spec: Spec) -> Iterator[Diagnostic]:
 def source_network(spec: Spec) -> Iterator[Diagnostic]:
     """One way leads to the data centre."""
     network = spec.migration.source.network
-    given = {"transit_gateway": network.transit_gateway, "vpn": network.vpn}
+    given = {key: getattr(network, key) for key in ("transit_gateway", "vpn", "direct_connect_gateway")}
     yield from _exactly_one(spec, ("source", "network"), given)
 
 

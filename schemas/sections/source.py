@@ -8,6 +8,7 @@ from schemas.sections.base import DatabaseName, Hostname, Port, SecretArn, Secti
 from schemas.sections.scalars import Cidr, IpAddress
 
 TransitGatewayId = Annotated[str, StringConstraints(pattern=r"^tgw-[0-9a-f]{8}(?:[0-9a-f]{9})?$")]
+DirectConnectGatewayId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
 
 class Tls(Section):
@@ -66,7 +67,7 @@ class Vpn(Section):
 
 
 class SourceNetwork(Section):
-    """How AWS reaches the data centre: through a transit gateway or a VPN, not both."""
+    """How AWS reaches the data centre: through a transit gateway, a VPN or Direct Connect, one of them."""
 
     cidrs: Annotated[list[Cidr], Field(min_length=1)] = required(
         "The data centre's networks: routed there, and checked against the VPC's for overlap.", ["192.168.0.0/16"]
@@ -75,6 +76,12 @@ class SourceNetwork(Section):
         None, "An existing transit gateway that reaches the data centre.", "tgw-0123456789abcdef0"
     )
     vpn: Vpn | None = optional(None, "A site-to-site VPN to create.", {"customer_gateway_ip": "203.0.113.12"})
+    direct_connect_gateway: DirectConnectGatewayId | None = optional(
+        None,
+        "An existing Direct Connect gateway of this account: a private gateway of the VPC is associated with it. "
+        "Where a transit gateway already joins Direct Connect, name that one instead.",
+        "11112222-3333-4444-5555-666677778888",
+    )
     dns_servers: list[IpAddress] = optional(
         [],
         "The data centre's name servers, where no others know the database's name: its domain is asked of them.",

@@ -14,6 +14,7 @@ from tests.embedded.stack import Stack
 SEED = Seed(
     hosted_zones=(HostedZone("Z0123456789ABCDEFGHIJ", "payments.example.com"),),
     transit_gateways=("tgw-0123456789abcdef0",),
+    direct_connect_gateways=("11112222-3333-4444-5555-666677778888",),
 )
 
 

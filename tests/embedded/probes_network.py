@@ -276,6 +276,24 @@ PROBES = [
         {**TABLE, **GATEWAYS},
     ),
     Probe(
+        resource(
+            "DirectConnect::DirectConnectGatewayAssociation",
+            after=("Attached",),
+            DirectConnectGatewayId="11112222-3333-4444-5555-666677778888",
+            AssociatedGatewayId=ref("Vgw"),
+            AllowedPrefixesToDirectConnectGateway=["10.0.0.0/16"],
+        ),
+        lambda aws, it: aws("directconnect").describe_direct_connect_gateway_associations(associationId=it)[
+            "directConnectGatewayAssociations"
+        ],
+        {
+            **NETWORK,
+            **GATEWAYS,
+            "Attached": resource("EC2::VPCGatewayAttachment", VpcId=ref("Vpc"), VpnGatewayId=ref("Vgw")),
+        },
+        ("AssociationId",),
+    ),
+    Probe(
         BALANCER["Balancer"],
         lambda aws, it: aws("elbv2").describe_load_balancers(LoadBalancerArns=[it])["LoadBalancers"],
         NETWORK,

@@ -14,6 +14,7 @@ ARN = "arn:aws:secretsmanager:us-east-2:111122223333:secret:onprem/payments-AbCd
 SEED = Seed(
     hosted_zones=(HostedZone("Z0123456789ABCDEFGHIJ", "payments.example.com"),),
     transit_gateways=("tgw-0123456789abcdef0",),
+    direct_connect_gateways=("11112222-3333-4444-5555-666677778888",),
     secrets=(Secret(ARN, {"username": "app", "password": "p"}),),
     database_endpoint=DatabaseEndpoint("127.0.0.1", 5433, "postgres", "superuser"),
 )
@@ -52,6 +53,11 @@ def test_secret_by_arn(seeded) -> None:
 def test_gateway_by_id(seeded) -> None:
     found = seeded.client("ec2").describe_transit_gateways(TransitGatewayIds=["tgw-0123456789abcdef0"])
     assert found["TransitGateways"][0]["State"] == "available"
+
+
+def test_direct_connect_gateway_by_id(seeded) -> None:
+    found = seeded.client("directconnect").describe_direct_connect_gateways()
+    assert found["directConnectGateways"][0]["directConnectGatewayId"] == SEED.direct_connect_gateways[0]
 
 
 def test_database_endpoints_are_the_real_server(seeded) -> None:

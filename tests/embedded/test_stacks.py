@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from paymig.embedded.faults import Fault
+from paymig.embedded.process import EmbeddedAws
 from tests.embedded.contract import att, ref, resource
 from tests.embedded.stack import Stack
 
@@ -208,6 +209,17 @@ def test_a_stuck_rollback_can_be_continued(aws, deploy) -> None:
 def test_faults_that_make_no_sense_are_refused(aws) -> None:
     with pytest.raises(Exception, match="not a list of faults"):
         aws._admin("PUT", "/_paymig/faults", '[{"colour": "red"}]')
+
+
+def test_zones_are_those_of_the_region() -> None:
+    with EmbeddedAws(region="us-west-2") as west:
+        shown = west.client("ec2").describe_availability_zones()["AvailabilityZones"]
+        assert [zone["ZoneName"][-1] for zone in shown] == ["a", "b", "c", "d"]
+        stack = Stack(west, "zones")
+        zone = {"Fn::Select": [3, {"Fn::GetAZs": ref("AWS::Region")}]}
+        assert stack.apply({"It": resource("SNS::Topic", DisplayName=zone)}) == "CREATE_COMPLETE", stack.failures()
+        topic = west.client("sns").get_topic_attributes(TopicArn=stack.ref("It"))["Attributes"]
+        assert topic["DisplayName"] == "us-west-2d"
 
 
 def test_a_template_in_a_bucket_that_does_not_exist(deploy) -> None:

@@ -11,6 +11,7 @@ from paymig.embedded.plugin import (
     code_signing,
     codedeploy,
     databases,
+    direct_connect,
     dms,
     drift,
     ec2_network,
@@ -24,6 +25,7 @@ from paymig.embedded.plugin import (
     stack_policies,
     storage,
     wafv2,
+    zones,
 )
 from paymig.embedded.plugin.resources import register
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 def install(seed: Seed) -> frozenset[str]:
     """Register everything; gives the names of the types that wait for services while they run."""
     ec2_private_lines.TransitGateways(seed.transit_gateways).install()
+    direct_connect.DirectConnect(seed.direct_connect_gateways).install()
     autoscaling.install()
     cloudwatch.install()
     code_signing.install()
@@ -46,6 +49,7 @@ def install(seed: Seed) -> frozenset[str]:
     secretsmanager.install()
     stack_policies.install()
     wafv2.install()
+    zones.install()
     amended = load_balancing.install() | storage.install() | databases.install(seed.database_endpoint)
     types = (
         nested.NestedStack(),
@@ -55,6 +59,7 @@ def install(seed: Seed) -> frozenset[str]:
         *code_signing.TYPES,
         *codedeploy.TYPES,
         *databases.types(seed.database_endpoint),
+        *direct_connect.TYPES,
         *dms.TYPES,
         *ec2_network.TYPES,
         *ec2_private_lines.TYPES,

@@ -61,7 +61,7 @@ _NEEDED = {
     ),
     "ministack.services.cloudwatch": ("_alarms", "_dispatch_alarm_actions"),
     "ministack.services.eventbridge": ("_dispatch_event",),
-    "ministack.services.ec2": ("_network_acls", "_subnets"),
+    "ministack.services.ec2": ("_az_id_for_zone_name", "_network_acls", "_subnets"),
     "ministack.services.iam": ("_roles",),
     "ministack.services.rds": ("_clusters", "_db_proxies", "_instances"),
     "ministack.services.route53": ("_default_records", "_records", "_zones"),
