@@ -11,6 +11,7 @@ from compiler.assemble import SECTIONS, assemble
 from compiler.assets import Assets, collect
 from compiler.bundle import Bundle
 from compiler.component import Cause, DeployParameter
+from compiler.components.api import republished
 from compiler.files import write_atomically
 from compiler.json_text import to_json
 from compiler.refusal import Refusal
@@ -21,6 +22,7 @@ from schemas.migration import Migration
 from schemas.spec import Spec
 
 ROOT = "root"
+API = "api"
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,11 @@ def build(spec: Spec, assets: Assets) -> Compiled:
         names.snake(component.name): component.causes for component in assembly.components
     }
     for name, path, patch in extensions.patches(migration, spec.folder):
-        contents[name] = extensions.merge(contents[name], patch)
+        unpatched, contents[name] = contents[name], extensions.patched(contents[name], patch, path)
         causes[name] = extensions.patched_causes(causes[name], patch, path)
+        if name == API:
+            contents[name], renamed = republished(unpatched, contents[name])
+            causes[name] = {renamed.get(key, key): cause for key, cause in causes[name].items()}
     extra: dict[str, str] = {}
     for name, logical_id, template in extensions.stacks(migration, spec.folder):
         contents[name] = template

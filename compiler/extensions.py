@@ -10,7 +10,9 @@ from compiler.component import Cause
 from compiler.refusal import Refusal
 from schemas.migration import Migration
 
-_PATCHED = ("Outputs", "Resources")
+_PATCHED = {"Outputs": "Value", "Resources": "Type"}
+"""What may be patched, and what an entry must have to be a new one."""
+
 _OF_A_TEMPLATE = "write a CloudFormation template in YAML or JSON"
 
 
@@ -33,6 +35,8 @@ def patches(migration: Migration, folder: Path) -> Iterator[tuple[str, str, dict
                 f"did you mean {near[0]}?" if near else f"the components are {', '.join(SECTIONS)}",
             )
         content = _read(folder / extension.patch, "PMG312", path, "write a YAML file with `Resources` or `Outputs`")
+        if not any(content.values()):
+            raise Refusal("PMG312", path, f"{extension.patch} patches nothing", "write `Resources` or `Outputs` there")
         for section, entries in content.items():
             if section not in _PATCHED or not isinstance(entries, dict):
                 raise Refusal(
@@ -41,6 +45,14 @@ def patches(migration: Migration, folder: Path) -> Iterator[tuple[str, str, dict
                     f"{extension.patch} has {section}, a patch is a mapping of {' and '.join(_PATCHED)} alone",
                     f"remove {section}, or nest a template of your own by `stack`",
                 )
+            for key, entry in entries.items():
+                if not isinstance(entry, dict):
+                    raise Refusal(
+                        "PMG312",
+                        path,
+                        f"{key} in {extension.patch} is not a mapping",
+                        f"write what to change of {key}, such as `Properties: {{...}}`",
+                    )
         yield template, path, content
 
 
@@ -68,6 +80,30 @@ def stacks(migration: Migration, folder: Path) -> Iterator[tuple[str, str, dict[
         if not template.get("Resources"):
             raise Refusal("PMG313", path, f"{extension.stack} has no resources", _OF_A_TEMPLATE)
         yield name, "".join(part.capitalize() for part in name.split("-")), template
+
+
+def patched(template: Mapping[str, Any], patch: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Merge a patch of `patches` over its component's template.
+
+    Raises:
+        Refusal: an entry changes nothing, or neither names what is there nor is whole itself: a slip of the pen.
+    """
+    merged = merge(template, patch)
+    for section, whole in _PATCHED.items():
+        there: Mapping[str, Any] = template.get(section, {})
+        for key, entry in patch.get(section, {}).items():
+            if key not in there and whole not in entry:
+                near = get_close_matches(key, there, n=1)
+                raise Refusal(
+                    "PMG312",
+                    path,
+                    f"there is no {key} in the {section} of this component to patch",
+                    f"did you mean {near[0]}?" if near else f"give it a {whole} if it is to be added",
+                )
+            if merged[section][key] == there.get(key):
+                hint = f"take {key} out of the patch, or change what you meant to"
+                raise Refusal("PMG312", path, f"the patch leaves {key} as it is", hint)
+    return merged
 
 
 def merge(template: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, Sub
 from troposphere.applicationautoscaling import (
@@ -104,14 +105,40 @@ def api(
     )
 
 
+def republished(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Publish the function anew when a patch changed what a version freezes: the alias would keep the old settings.
+
+    Args:
+        before: the API's template.
+        after: the same with the patch.
+
+    Returns:
+        The patched template, and the version's new logical id by its old one, if it has a new one.
+    """
+    old, new = (_frozen(template["Resources"]["Function"]["Properties"]) for template in (before, after))
+    if old == new:
+        return after, {}
+    [version] = (key for key, found in before["Resources"].items() if found["Type"] == Version.resource_type)
+    renamed = f"Version{_hash([version, new])}"
+    text = json.dumps(after).replace(json.dumps(version), json.dumps(renamed))
+    return json.loads(text), {version: renamed}
+
+
 def _fingerprint(code: Function, assets: Assets) -> str:
     """Hash everything that a published version freezes, and nothing else: Lambda refuses to publish what is unchanged.
 
     The properties name the layers only by reference, so their content is added.
     """
-    frozen = {key: value for key, value in code.to_dict()["Properties"].items() if key not in _NOT_FROZEN}
     layers = [assets.bundles[name].sha256 for name in ("certificates", "runtime")]
-    return hashlib.sha256(json.dumps([frozen, layers], sort_keys=True).encode()).hexdigest()[:12]
+    return _hash([_frozen(code.to_dict()["Properties"]), layers])
+
+
+def _frozen(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in properties.items() if key not in _NOT_FROZEN}
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _scaling(component: Component, migration: Migration, code: Function, alias: Alias) -> None:

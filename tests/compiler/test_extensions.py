@@ -6,7 +6,7 @@ import pytest
 
 from compiler.compile import Compiled, compile_spec
 from schemas.diagnostics import Diagnostic, SpecError
-from schemas.load import parse
+from schemas.load import load, parse
 from tests.strategies import SPECS
 
 pytestmark = pytest.mark.usefixtures("authority")
@@ -55,6 +55,24 @@ def test_a_component_with_two_words_is_patched_by_its_name_with_a_hyphen(tmp_pat
     assert resource(compiled, "load_balancer", "LoadBalancer")["Properties"]["IpAddressType"] == "dualstack"
 
 
+def test_a_patch_of_the_api_publishes_a_new_version(tmp_path: Path) -> None:
+    """Otherwise the alias, which takes the traffic, would stay with the settings it had."""
+    patch = "Resources: {{Function: {{Properties: {{{} }}}}}}\n"
+    versions = []
+    for change in ("MemorySize: 1024", "MemorySize: 2048"):
+        (tmp_path / "patch.yaml").write_text(patch.format(change))
+        compiled = compile_in(tmp_path, "api: {patch: patch.yaml}")
+        alias = resource(compiled, "api", "Alias")["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]
+        assert resource(compiled, "api", alias)["Type"] == "AWS::Lambda::Version"
+        assert compiled.source_map.path("api", alias) == "api"
+        versions.append(alias)
+    assert len(set(versions)) == 2
+    (tmp_path / "patch.yaml").write_text(patch.format("ReservedConcurrentExecutions: 7"))
+    untouched = json.loads(compile_in(tmp_path, "api: {patch: patch.yaml}").templates["api"])["Resources"]
+    plain = json.loads(compile_spec(load(SPECS / "minimal.yaml")).templates["api"])["Resources"]
+    assert untouched.keys() == plain.keys()
+
+
 def test_an_own_stack_is_nested(tmp_path: Path) -> None:
     (tmp_path / "audit.yaml").write_text("Resources:\n  Topic: {Type: AWS::SNS::Topic}\n")
     compiled = compile_in(tmp_path, "audit-trail: {stack: audit.yaml}")
@@ -72,6 +90,19 @@ def test_an_own_stack_is_nested(tmp_path: Path) -> None:
         ("database: {patch: file.yaml}", "Conditions: {A: {}}", "PMG312", "Conditions"),
         ("database: {patch: file.yaml}", "Resources: 7", "PMG312", "Resources"),
         ("database: {patch: file.yaml}", "Resources: {", "PMG312", "not YAML"),
+        ("database: {patch: file.yaml}", "{}", "PMG312", "patches nothing"),
+        ("database: {patch: file.yaml}", "Resources: {}", "PMG312", "patches nothing"),
+        ("database: {patch: file.yaml}", "Resources: {Cluster: 5}", "PMG312", "Cluster in file.yaml is not a mapping"),
+        ("database: {patch: file.yaml}", "Resources: {Cluster: }", "PMG312", "Cluster in file.yaml is not a mapping"),
+        ("database: {patch: file.yaml}", "Resources: {Cluster: {}}", "PMG312", "leaves Cluster as it is"),
+        (
+            "database: {patch: file.yaml}",
+            "Resources: {Cluster: {Properties: {Engine: aurora-postgresql}}}",
+            "PMG312",
+            "leaves Cluster as it is",
+        ),
+        ("database: {patch: file.yaml}", "Resources: {Clustr: {Properties: {A: 1}}}", "PMG312", "there is no Clustr"),
+        ("database: {patch: file.yaml}", "Outputs: {Endpoints: {Description: x}}", "PMG312", "there is no Endpoints"),
         ("api: {stack: file.yaml}", "Resources: {A: {Type: 'AWS::SNS::Topic'}}", "PMG313", "component's name"),
         ("audit: {stack: file.yaml}", "Resources: {}", "PMG313", "no resources"),
         (
