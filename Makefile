@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-SPECS := specs/payments.yaml specs/minimal.yaml
+SPECS := $(sort $(wildcard specs/*.yaml))
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: help install rehearse test lint types stale templates scan campaign bench generate lock clean

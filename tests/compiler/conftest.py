@@ -7,20 +7,20 @@ import pytest
 
 from compiler.compile import Compiled, compile_spec
 from schemas.load import load
+from tests.examples import EXAMPLES
 
 # Their asserts tell as much as those of a test.
 pytest.register_assert_rewrite("tests.compiler.design_rules")
 
 ROOT = Path(__file__).parents[2]
-SPECS = ("minimal", "payments")
 
 
 @pytest.fixture(scope="session")
 def compiled_specs() -> dict[str, Compiled]:
-    return {name: compile_spec(load(ROOT / "specs" / f"{name}.yaml")) for name in SPECS}
+    return {name: compile_spec(load(ROOT / "specs" / f"{name}.yaml")) for name in EXAMPLES}
 
 
-@pytest.fixture(params=SPECS, scope="session")
+@pytest.fixture(params=EXAMPLES, scope="session")
 def compiled(request: pytest.FixtureRequest, compiled_specs: dict[str, Compiled]) -> Compiled:
     return compiled_specs[request.param]
 

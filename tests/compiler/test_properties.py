@@ -20,6 +20,7 @@ from compiler.lint import lint
 from compiler.root import PARAMETERS
 from schemas.load import load, parse
 from tests.compiler.walk import references, strings
+from tests.examples import EXAMPLES
 from tests.strategies import SPECS, specs, yaml_text
 
 _PSEUDO = re.compile(r"AWS::(AccountId|NoValue|Partition|Region|StackId|StackName|URLSuffix)")
@@ -102,7 +103,7 @@ def check_causes(compiled: Compiled, templates: dict[str, dict[str, Any]]) -> No
             assert compiled.source_map.locate(name, logical_id).line >= 1
 
 
-@pytest.mark.parametrize("name", ["minimal", "payments"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_a_fresh_process_gives_the_same_bytes(name: str, compiled_specs: dict[str, Compiled]) -> None:
     script = (
         "import sys, hashlib, pathlib\n"

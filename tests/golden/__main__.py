@@ -6,21 +6,23 @@ from compiler.assets import Assets, collect
 from compiler.bundle import Bundle
 from compiler.compile import build
 from schemas.load import load
+from tests.examples import EXAMPLES, SPECS
+from tests.golden import own_api
 
 HERE = Path(__file__).parent
-SPECS = ("minimal", "payments")
 
 
 def render(name: str) -> dict[str, bytes]:
     """Compile an example with fixed hashes for the code: golden templates follow the compiler, not the functions."""
-    spec = load(HERE.parents[1] / "specs" / f"{name}.yaml")
+    spec = load(SPECS / f"{name}.yaml")
     real = collect(spec.migration, spec.folder)
     fixed = {asset: Bundle(asset, "0" * 64, b"") for asset in real.bundles}
     return dict(build(spec, Assets(fixed, real.source_authority, real.target_authority)).templates)
 
 
 def main() -> None:
-    for name in SPECS:
+    own_api.write()
+    for name in EXAMPLES:
         folder = HERE / name
         folder.mkdir(exist_ok=True)
         templates = render(name)

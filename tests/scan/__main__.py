@@ -13,11 +13,11 @@ from compiler.bootstrap import bootstrap
 from compiler.compile import compile_spec
 from compiler.lint import lint
 from schemas.load import load
+from tests.examples import EXAMPLES
 from tests.scan.scanners import HERE, SCANNERS, Finding, Tools
 
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "scan"
-SPECS = ("minimal", "payments")
 _PINS = ("package-lock.json", "package.json", "requirements.txt")
 
 Place = tuple[str, str, str]
@@ -80,7 +80,7 @@ def main() -> int:
     tools = install()
     found: list[Finding] = []
     exceptions: set[Place] = set()
-    for name in SPECS:
+    for name in EXAMPLES:
         folder, own = compile_to(name)
         found += own
         exceptions |= exempted(folder)
