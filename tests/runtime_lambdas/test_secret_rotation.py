@@ -1,5 +1,7 @@
+import io
 import json
 import time
+import zipfile
 from pathlib import Path
 
 import psycopg2
@@ -9,6 +11,8 @@ from compiler.bundle import bundle_folder, runtime_layer
 from runtime_lambdas import secret_rotation
 from runtime_lambdas.runtime import aws as clients
 from runtime_lambdas.runtime import database
+from runtime_lambdas.secret_rotation import handler as rotation
+from runtime_lambdas.secret_rotation import role
 from runtime_lambdas.secret_rotation.handler import handler
 from runtime_lambdas.secret_rotation.role import RotationFailed, set_password
 
@@ -18,6 +22,15 @@ STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 def secret_of(arn, stage="AWSCURRENT"):
     value = clients.client("secretsmanager").get_secret_value(SecretId=arn, VersionStage=stage)
     return json.loads(value["SecretString"])
+
+
+def value_of(arn, version):
+    """A version's content; None as long as it has none."""
+    secrets = clients.client("secretsmanager")
+    try:
+        return json.loads(secrets.get_secret_value(SecretId=arn, VersionId=version)["SecretString"])
+    except (KeyError, secrets.exceptions.ResourceNotFoundException):
+        return None
 
 
 def new_secret(name, **content):
@@ -112,6 +125,102 @@ def test_every_step_may_be_repeated(target, admin):
     assert secret_of(target.secret_arn) == {**old, "password": "renewed"}
     assert opens(target, secret_of(target.secret_arn))
     assert not opens(target, old)
+
+
+class Crash(BaseException):
+    """The process is gone: nothing of the handler's runs any more."""
+
+
+class Fuse:
+    """Counts what a rotation does to the world and ends the process at one of these moments."""
+
+    def __init__(self, moment):
+        self.moment = moment
+        self.passed = []
+
+    def passing(self, what):
+        self.passed.append(what)
+        if len(self.passed) == self.moment:
+            raise Crash(what)
+
+    def arm(self, monkeypatch):
+        """Pass before and after every call to AWS, and before and after every change of a password."""
+        real_client, real_set = clients.client, role.set_password
+
+        class Watched:
+            def __init__(self, real):
+                self.real = real
+
+            def __getattr__(self, name):
+                def call(**given):
+                    self_fuse.passing(f"before {name}")
+                    answer = getattr(self.real, name)(**given)
+                    self_fuse.passing(f"after {name}")
+                    return answer
+
+                return call
+
+        def watched_set(*given):
+            self_fuse.passing("before the password is set")
+            real_set(*given)
+            self_fuse.passing("after the password is set")
+
+        self_fuse = self
+        monkeypatch.setattr(clients, "client", lambda service: Watched(real_client(service)))
+        monkeypatch.setattr(rotation, "set_password", watched_set)
+
+
+@pytest.fixture
+def begin(aws, target):
+    """Begin rotations as Secrets Manager does, and leave the steps to the test: a version without a value is staged."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("nothing.py", "def handler(event, context): pass")
+    function = clients.client("lambda").create_function(
+        FunctionName=f"nothing-{target.name}",
+        Runtime="python3.13",
+        Handler="nothing.handler",
+        Role="arn:aws:iam::111122223333:role/rotation",
+        Code={"ZipFile": archive.getvalue()},
+    )["FunctionArn"]
+    clients.client("lambda").add_permission(
+        FunctionName=function,
+        StatementId="rotation",
+        Action="lambda:InvokeFunction",
+        Principal="secretsmanager.amazonaws.com",
+    )
+    secrets = clients.client("secretsmanager")
+    return lambda: secrets.rotate_secret(SecretId=target.secret_arn, RotationLambdaARN=function)["VersionId"]
+
+
+@pytest.mark.parametrize("again", ["the same version", "a new version"])
+def test_a_crash_at_any_moment_is_repaired_by_the_next_run(target, admin, begin, again):
+    """Until then one of the two passwords opens the database; afterwards the current one does, and no other."""
+    crashes = 0
+    for moment in range(1, 200):
+        before = secret_of(target.secret_arn)
+        version = begin()
+        fuse = Fuse(moment)
+        with pytest.MonkeyPatch.context() as armed:
+            fuse.arm(armed)
+            try:
+                for step in STEPS:
+                    run(step, target.secret_arn, version)
+            except Crash:
+                crashes += 1
+        known = [before, value_of(target.secret_arn, version)]
+        assert any(opens(target, login) for login in known if login), f"nothing opens the database after {fuse.passed}"
+        if again == "a new version":
+            clients.client("secretsmanager").cancel_rotate_secret(SecretId=target.secret_arn)
+            version = begin()
+        for step in STEPS:
+            run(step, target.secret_arn, version)
+        after = secret_of(target.secret_arn)
+        assert opens(target, after), f"the current password does not open the database after {fuse.passed}"
+        assert not opens(target, before)
+        if len(fuse.passed) < moment:
+            break
+    assert crashes == len(fuse.passed) > 20, "every moment of a rotation was a crash once"
 
 
 def test_a_password_that_was_not_set_never_becomes_current(target, admin):

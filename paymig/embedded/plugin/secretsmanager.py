@@ -126,6 +126,9 @@ def _rotate_secret(request: dict[str, Any]) -> dict[str, Any]:
     if not request.get("RotateImmediately", True):
         return answer
     token = request.get("ClientRequestToken") or str(uuid.uuid4())
+    for version in secret["Versions"].values():
+        # A label stands at one version: the last rotation left it at the one that it made current.
+        version["Stages"] = [label for label in version["Stages"] if label != "AWSPENDING"]
     secret["Versions"][token] = {
         "SecretString": None,
         "SecretBinary": None,
