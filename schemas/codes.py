@@ -52,6 +52,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "PMG220": "Record outside its zone",
         "PMG221": "No authority to verify with",
         "PMG222": "Name server that is not reached",
+        "PMG223": "Requests that cannot wait for the pause",
         "PMG301": "More zones than the region has",
         "PMG302": "Unknown region",
         "PMG303": "Engine version that Aurora does not offer",

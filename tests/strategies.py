@@ -119,7 +119,8 @@ def _apis(runtimes: Sequence[str]) -> st.SearchStrategy[dict[str, Any]]:
         runtime=st.sampled_from(runtimes),
         architecture=st.sampled_from(["arm64", "x86_64"]),
         memory=sizes(128, 10240, 2**20),
-        timeout=durations(1, 900),
+        # Longer than any pause below, so that held requests outlive it.
+        timeout=durations(30, 900),
         scaling=_scalings(),
     )
 
@@ -185,7 +186,7 @@ def _cutovers(draw: st.DrawFn) -> dict[str, Any]:
         {"to": f"{share}%", "bake": draw(bake)} | draw(_optional(approval=approval))
         for share in [*(shares if strategy == "compute-first" else []), 100]
     ]
-    switchover = _optional(pause_budget=durations(2, 600), sequence_gap=st.integers(1, 1_000_000), approval=approval)
+    switchover = _optional(pause_budget=durations(2, 29), sequence_gap=st.integers(1, 1_000_000), approval=approval)
     return {
         "strategy": strategy,
         "steps": steps,

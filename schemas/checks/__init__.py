@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     choices.replication_engine,
     cutover.steps,
     cutover.pause,
+    cutover.patience,
     cutover.bakes,
     cutover.gates,
     files.named_files,

@@ -41,6 +41,20 @@ def pause(spec: Spec) -> Iterator[Diagnostic]:
         yield spec.finding("PMG205", "cutover.switchover.pause_budget", message, "write 2s or more, such as 10s")
 
 
+def patience(spec: Spec) -> Iterator[Diagnostic]:
+    """A request that is held while writes are paused must outlive the pause."""
+    budget, timeout = spec.migration.cutover.switchover.pause_budget, spec.migration.api.timeout
+    if timeout <= budget:
+        given = ("api", "timeout") in spec.positions
+        path = ("api", "timeout") if given else ("cutover", "switchover", "pause_budget")
+        message = (
+            f"the API gives up after {format_duration(timeout)}, so a request cannot be held for the whole pause of "
+            f"{format_duration(budget)}"
+        )
+        hint = "write an api.timeout above the pause_budget, such as 30s for 10s"
+        yield spec.finding("PMG223", path, message, hint)
+
+
 def bakes(spec: Spec) -> Iterator[Diagnostic]:
     """A bake ends while there is still a lossless way back."""
     window = spec.migration.cutover.rollback.window
