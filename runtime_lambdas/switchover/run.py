@@ -1,0 +1,328 @@
+"""Moving the writer: decide from the journal, record the intent, act, record the result, again until it is finished.
+
+The process may die at every line. What then stands in the journal and in the databases is enough for anybody to go on,
+forward or back, with a call of the same function.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+from runtime_lambdas.runtime.journal.entry import Draft
+from runtime_lambdas.runtime.writer import Side
+
+from .decide import Begin, Do, Finished, Refused, Undo, Wish, decide
+from .history import BEGIN, UNDO, Attempt, Kind, fold
+from .ledger import Ledger, Moved, NoAnswer
+from .pause import Clock, Pause, PauseSpent
+from .phases import FORTH, PAUSE, Step, Way
+
+Evidence = Mapping[str, Any]
+"""What was found or reached; values are JSON's."""
+
+_PATIENCE = 60.0  # seconds for which a journal that does not answer is asked again while writes are paused
+_ATTEMPTS_TO_UNDO = 20
+
+
+class MoveRefused(RuntimeError):
+    """The wish cannot be fulfilled: why, and what to do instead."""
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+class GivenUp(RuntimeError):
+    """The move was given up before the point of no return, and everything of it undone.
+
+    Attributes:
+        writer: the side that takes writes again.
+        pause: seconds for which writes were paused.
+    """
+
+    def __init__(self, cause: BaseException, writer: Side, pause: float) -> None:
+        super().__init__(f"{cause}".strip() or type(cause).__name__)
+        self.writer = writer
+        self.pause = pause
+
+
+@dataclass(frozen=True)
+class Event:
+    """What an operator sees of a step.
+
+    Attributes:
+        seconds: what it took; 0 when it begins.
+        pause: how long writes have been paused; None when they are not.
+    """
+
+    way: Way | None
+    step: Step
+    what: Literal["begins", "done", "failed", "undone"]
+    seconds: float = 0.0
+    pause: float | None = None
+    evidence: Evidence = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        writer: the side that takes writes.
+        epoch: how often the writer has changed.
+        pause: seconds for which this run paused writes; None when it did not.
+    """
+
+    writer: Side
+    epoch: int
+    pause: float | None
+
+
+class Superseded(RuntimeError):
+    """A database refused an act, because another operator has taken over since."""
+
+
+class Actions(Protocol):
+    """What is done to the databases. Each act may be repeated, in part or whole, and ends in the same state."""
+
+    def claim(self, token: int) -> None:
+        """Shut out whoever works under an older token: an act of his that is still on its way is refused from now on."""
+
+    def do(self, way: Way, step: Step, attempt: Attempt | None, pause: Pause | None) -> Evidence:
+        """Do a step, within what is left of the pause."""
+
+    def undo(self, way: Way, step: Step) -> Evidence:
+        """Take a step back, whether it was done, begun, or not even that."""
+
+
+def _silent(_: Event) -> None:
+    pass
+
+
+class Run:
+    """One operator's run towards a wish.
+
+    Args:
+        ledger: the journal, under a lease that is held by the caller.
+        actions: what is done to the databases.
+        wish: what should be true at the end.
+        budget: seconds that writes may be paused.
+        why: the operator's words, for the journal.
+        accept_loss: rows that the operator gives up, on a way back without replication.
+        tell: is called with every event.
+        clock: for the pause.
+        now: for the age of a pause that another run began.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        actions: Actions,
+        wish: Wish,
+        *,
+        budget: float,
+        why: str = "",
+        accept_loss: int | None = None,
+        tell: Callable[[Event], None] = _silent,
+        clock: Clock = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ledger = ledger
+        self._actions = actions
+        self._wish = wish
+        self._budget = budget
+        self._why = why
+        self._accept_loss = accept_loss
+        self._tell = tell
+        self._clock = clock
+        self._now = now
+        self._paused: float | None = None
+        self._failure: BaseException | None = None
+
+    def finish(self) -> Outcome:
+        """Act until the wish is fulfilled.
+
+        Raises:
+            MoveRefused: it cannot be; nothing was done.
+            GivenUp: it could not be; everything was undone and the old writer takes writes.
+            LeaseLost: somebody else took over; what was begun is his to complete or to undo.
+        """
+        self.begin()
+        while (outcome := self.advance()) is None:
+            pass
+        return outcome
+
+    def begin(self) -> None:
+        """Shut out former operators, read what they left, and begin an attempt that is not paused afresh.
+
+        Everything that a former operator may have done has its intent in the journal, which he can no longer write to
+        since the lease is ours, and whatever of his acts was still on its way is refused by the databases: in this
+        order, the journal read here is the truth.
+        """
+        self._actions.claim(self._ledger.token)
+        self._ledger.read()
+        verdict = decide(self._ledger.entries, self._wish)
+        if isinstance(verdict, Do) and verdict.attempt is not None and not verdict.attempt.paused:
+            self._begin(verdict.attempt.way)
+
+    def advance(self) -> Outcome | None:
+        """Act once: one step outside the pause, or the whole pause; None while the wish is not fulfilled."""
+        verdict = decide(self._ledger.entries, self._wish)
+        try:
+            match verdict:
+                case Refused(reason, hint):
+                    raise MoveRefused(reason, hint)
+                case Finished(writer):
+                    return self._end(writer)
+                case Begin(way):
+                    self._begin(way)
+                case Undo():
+                    self._undo(verdict)
+                case Do(_, step, Attempt() as attempt) if step in PAUSE:
+                    self._pause(attempt)
+                case Do():
+                    self._step(verdict)
+        except Moved:
+            pass  # somebody appended meanwhile: the ledger was read again, and what it says now is decided anew
+        return None
+
+    def _end(self, writer: Side) -> Outcome:
+        if self._failure is not None:
+            raise GivenUp(self._failure, writer, self._paused or 0.0) from self._failure
+        return Outcome(writer, fold(self._ledger.entries).epoch, self._paused)
+
+    def _begin(self, way: Way) -> None:
+        evidence = {} if self._accept_loss is None else {"accept_loss": self._accept_loss}
+        self._ledger.append([Draft(way.verb, BEGIN, "note", self._why, evidence)])
+
+    def _step(self, verdict: Do) -> None:
+        attempt, step = verdict.attempt, verdict.step
+        way = attempt.way if attempt else None
+        self._ledger.append([self._draft(verdict.verb, step, "intent")])
+        self._tell(Event(way, step, "begins"))
+        began = self._clock()
+        try:
+            evidence = self._actions.do(way or FORTH, step, attempt, None)
+        except Exception as error:
+            self._tell(Event(way, step, "failed", self._clock() - began))
+            self._ledger.append([self._draft(verdict.verb, step, "failed", {"error": _words(error)})])
+            raise
+        self._ledger.append([self._draft(verdict.verb, step, "done", evidence)])
+        self._tell(Event(way, step, "done", self._clock() - began, evidence=evidence))
+
+    def _pause(self, attempt: Attempt) -> None:
+        """From the fence to the open new writer, or back."""
+        verb, steps = attempt.way.verb, [step for step in attempt.steps if step in PAUSE]
+        if attempt.paused:
+            pause = Pause(self._clock() - self._age(attempt), self._budget, self._clock)
+        else:
+            # All intents in one call, before the pause: what may be begun from here on is known to whoever resumes.
+            self._ledger.append([self._draft(verb, step, "intent") for step in steps])
+            pause = Pause(self._clock(), self._budget, self._clock)
+        results: list[Draft] = []
+        step = steps[0]
+        try:
+            for step in steps[:-1]:
+                pause.check(attempt.way.meaning(step))
+                results.append(self._draft(verb, step, "done", self._act(attempt, step, pause)))
+            step = steps[-1]
+            pause.check(attempt.way.meaning(step))
+            self._commit(attempt, results, pause)
+        except Moved:
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            if step is Step.COMMIT and self._committed():
+                return  # the answer was lost, not the commit
+            self._give_up(attempt, results, step, error, pause)
+            return
+        self._open(attempt, pause)
+
+    def _commit(self, attempt: Attempt, results: list[Draft], pause: Pause) -> None:
+        way, epoch = attempt.way, fold(self._ledger.entries).epoch
+        committed = self._draft(way.verb, Step.COMMIT, "done", {"epoch": epoch + 1, "pause": round(pause.seconds, 4)})
+        opening = self._draft(way.verb, Step.OPEN, "intent")
+        # This is the point of no return. One transaction names the new writer, on condition that the lease is ours,
+        # that the epoch is the one we set out from, and that nobody appended to the journal since we read it. Before
+        # it, any failure leads back to the old writer, which holds every payment; after it the old writer stays
+        # fenced, clients are sent to the new one, and every failure is mended by going forward.
+        self._ledger.append([*results, committed, opening], commit=(epoch, way.new))
+
+    def _open(self, attempt: Attempt, pause: Pause) -> None:
+        evidence = self._act(attempt, Step.OPEN, pause)
+        self._paused = pause.seconds
+        done = self._draft(attempt.way.verb, Step.OPEN, "done", {**evidence, "pause": round(self._paused, 4)})
+        self._ledger.append([done])
+
+    def _act(self, attempt: Attempt, step: Step, pause: Pause) -> Evidence:
+        self._tell(Event(attempt.way, step, "begins", pause=pause.seconds))
+        began = self._clock()
+        evidence = {**self._actions.do(attempt.way, step, attempt, pause), "seconds": round(self._clock() - began, 4)}
+        self._tell(Event(attempt.way, step, "done", self._clock() - began, pause.seconds, evidence))
+        return evidence
+
+    def _committed(self) -> bool:
+        """Read the journal again, until it answers, and tell whether the writer has moved."""
+        deadline = self._clock() + _PATIENCE
+        before = fold(self._ledger.entries).epoch
+        while True:
+            try:
+                self._ledger.read()
+            except NoAnswer:
+                if self._clock() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return fold(self._ledger.entries).epoch > before
+
+    def _give_up(
+        self, attempt: Attempt, results: list[Draft], step: Step, error: BaseException, pause: Pause
+    ) -> None:
+        self._tell(Event(attempt.way, step, "failed", pause=pause.seconds))
+        verb, evidence = attempt.way.verb, {"error": _words(error), "pause": round(pause.seconds, 4)}
+        failed = self._draft(verb, step, "failed", evidence)
+        # Nobody may go forward from here on: what is undone next can be half undone at any moment.
+        self._ledger.append([*results, failed, self._draft(verb, UNDO, "intent", evidence)])
+        if not isinstance(error, PauseSpent) or not attempt.paused:
+            self._failure, self._wish = error, Wish.UNDO  # a pause that another run left over is no failure of ours
+
+    def _undo(self, verdict: Undo) -> None:
+        way = verdict.attempt.way
+        if not verdict.marked:
+            self._ledger.append([self._draft(way.verb, UNDO, "intent")])
+        for step in verdict.steps:
+            began = self._clock()
+            evidence = self._insist(way, step)
+            if step is Step.FENCE:
+                self._paused = self._age(verdict.attempt)
+            self._ledger.append([self._draft(way.verb, f"{UNDO} {step}", "done", evidence)])
+            self._tell(Event(way, step, "undone", self._clock() - began, evidence=evidence))
+        self._ledger.append([self._draft(way.verb, UNDO, "done")])
+
+    def _insist(self, way: Way, step: Step) -> Evidence:
+        """Undo a step, again if the connection broke: writes are refused until it is done."""
+        for attempt in range(_ATTEMPTS_TO_UNDO):
+            try:
+                return self._actions.undo(way, step)
+            except Superseded:
+                raise
+            except Exception:
+                if attempt == _ATTEMPTS_TO_UNDO - 1:
+                    raise
+                time.sleep(min(1.0, 0.05 * 2**attempt))
+        raise AssertionError("the loop returns or raises")
+
+    def _age(self, attempt: Attempt) -> float:
+        """Seconds since the intent of the fence, by the clocks of two machines: never less than 0."""
+        fences = [entry for entry in self._ledger.entries if (entry.step, entry.kind) == (Step.FENCE, "intent")]
+        return max(0.0, (self._now() - fences[-1].time).total_seconds())
+
+    def _draft(self, verb: str, step: str, kind: Kind, evidence: Evidence | None = None) -> Draft:
+        return Draft(verb, str(step), kind, self._why, evidence or {})
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ").strip()
