@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.runtime.writer import Side
 
-from .history import Attempt, Damaged, Mark, State, fold
+from .history import Attempt, Damaged, State, fold
 from .phases import BACK, FORTH, Step, Verb, Way
 
 
@@ -75,7 +76,7 @@ Verdict = Begin | Do | Undo | Finished | Refused
 _WAYS = {Wish.SWITCHOVER: FORTH, Wish.SWITCHBACK: BACK}
 
 
-def decide(history: Iterable[Mark], wish: Wish) -> Verdict:
+def decide(history: Iterable[Entry], wish: Wish) -> Verdict:
     """Decide the next act.
 
     Args:

@@ -1,11 +1,11 @@
-"""What the journal says about the writer: the marks of moves, folded to the state they leave."""
+"""What the journal says about the writer: its entries, folded to the state they leave."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
 
+from runtime_lambdas.runtime.journal.entry import Entry, Kind
 from runtime_lambdas.runtime.writer import Side
 
 from .phases import PAUSE, UNDONE_BY_AN_ACT, WAYS, Step, Way
@@ -15,24 +15,9 @@ BEGIN = "begin"
 UNDO = "undo"
 """The step of the marks around giving an attempt up."""
 
-Kind = Literal["intent", "done", "failed", "note"]
-
 
 class Damaged(ValueError):
     """The journal's entries contradict each other, so nothing may be concluded from them."""
-
-
-class Mark(Protocol):
-    """What is read of a journal entry."""
-
-    @property
-    def verb(self) -> str: ...
-    @property
-    def step(self) -> str: ...
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def evidence(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -101,50 +86,50 @@ class State:
     finalized: bool = False
 
 
-def fold(marks: Iterable[Mark]) -> State:
-    """Return the state that the marks leave; entries of other commands are passed over.
+def fold(entries: Iterable[Entry]) -> State:
+    """Return the state that the journal leaves; entries of other commands are passed over.
 
     Raises:
         Damaged: They contradict each other.
     """
     state = State()
-    for mark in marks:
-        if mark.verb == "finalize":
-            state = _finalize(state, mark)
-        elif mark.verb in WAYS:
-            state = _move(state, WAYS[mark.verb], mark)
+    for entry in entries:
+        if entry.verb == "finalize":
+            state = _finalize(state, entry)
+        elif entry.verb in WAYS:
+            state = _move(state, WAYS[entry.verb], entry)
     return state
 
 
-def _finalize(state: State, mark: Mark) -> State:
-    if mark.step != Step.FINALIZE:
+def _finalize(state: State, entry: Entry) -> State:
+    if entry.step != Step.FINALIZE:
         return state
-    if mark.kind not in ("intent", "done"):
+    if entry.kind not in ("intent", "done"):
         return state
     if state.writer != "target" or (state.attempt is not None and state.attempt.paused):
         raise Damaged("the way back was ended while it was in use")
-    return replace(state, attempt=None, ending=True, finalized=mark.kind == "done")
+    return replace(state, attempt=None, ending=True, finalized=entry.kind == "done")
 
 
-def _move(state: State, way: Way, mark: Mark) -> State:
+def _move(state: State, way: Way, entry: Entry) -> State:
     attempt = state.attempt
-    if mark.step == BEGIN:
+    if entry.step == BEGIN:
         if attempt is not None and (attempt.paused or attempt.undoing):
             return state  # taken up where it stands
-        loss = mark.evidence.get("accept_loss")
+        loss = entry.evidence.get("accept_loss")
         return replace(state, attempt=Attempt(way, None if loss is None else int(loss)))
-    if mark.kind not in ("intent", "done"):
+    if entry.kind not in ("intent", "done"):
         return state
     if attempt is None or attempt.way != way:
-        raise Damaged(f"{mark.verb}: {mark.step} stands in the journal without a beginning")
-    if mark.step == UNDO:
-        return _give_up(state, attempt, mark.kind)
-    if mark.step.startswith(f"{UNDO} "):
-        step = _step(mark.step.removeprefix(f"{UNDO} "))
+        raise Damaged(f"{entry.verb}: {entry.step} stands in the journal without a beginning")
+    if entry.step == UNDO:
+        return _give_up(state, attempt, entry.kind)
+    if entry.step.startswith(f"{UNDO} "):
+        step = _step(entry.step.removeprefix(f"{UNDO} "))
         if not attempt.undoing:
             raise Damaged(f"{step} was undone before the attempt was given up")
         return replace(state, attempt=replace(attempt, undone=attempt.undone | {step}))
-    return _do(state, attempt, _step(mark.step), mark.kind)
+    return _do(state, attempt, _step(entry.step), entry.kind)
 
 
 def _step(name: str) -> Step:

@@ -22,6 +22,10 @@ class NoAnswer(RuntimeError):
     """The journal does not answer; whether an entry was written is not known."""
 
 
+class Contradicted(RuntimeError):
+    """The journal and the control item name different writers: somebody changed one of them by hand."""
+
+
 class Ledger(Protocol):
     """A journal under a lease."""
 
@@ -51,6 +55,7 @@ class Ledger(Protocol):
 
         Raises:
             Moved: there are more entries than are known.
+            Contradicted: the control item names another epoch or writer than `commit` sets out from.
             LeaseLost: the lease is another's by now.
             NoAnswer: it may have been written, or not.
         """
@@ -77,8 +82,13 @@ class JournalLedger:
         last = self.entries[-1].sequence if self.entries else 0
         try:
             self.entries += self._journal.append_after(last, drafts, self._lease, commit)
-        except (Overtaken, WriterMoved) as conflict:
+        except Overtaken as conflict:
             self.read()
             raise Moved from conflict
+        except WriterMoved as conflict:
+            self.read()
+            if self.entries and self.entries[-1].sequence > last:
+                raise Moved from conflict
+            raise Contradicted(str(conflict)) from conflict
         except (BotoCoreError, ClientError) as error:
             raise NoAnswer(str(error)) from error

@@ -7,96 +7,21 @@ forward or back, with a call of the same function.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
 
-from runtime_lambdas.runtime.journal.entry import Draft
+from runtime_lambdas.runtime.journal.entry import Draft, Kind
 from runtime_lambdas.runtime.writer import Side
 
+from .actions import Actions, Event, Evidence, GivenUp, MoveRefused, Outcome, Superseded
 from .decide import Begin, Do, Finished, Refused, Undo, Wish, decide
-from .history import BEGIN, UNDO, Attempt, Kind, fold
+from .history import BEGIN, UNDO, Attempt, fold
 from .ledger import Ledger, Moved, NoAnswer
 from .pause import Clock, Pause, PauseSpent
 from .phases import FORTH, PAUSE, Step, Way
 
-Evidence = Mapping[str, Any]
-"""What was found or reached; values are JSON's."""
-
 _PATIENCE = 60.0  # seconds for which a journal that does not answer is asked again while writes are paused
 _ATTEMPTS_TO_UNDO = 20
-
-
-class MoveRefused(RuntimeError):
-    """The wish cannot be fulfilled: why, and what to do instead."""
-
-    def __init__(self, reason: str, hint: str) -> None:
-        super().__init__(reason)
-        self.hint = hint
-
-
-class GivenUp(RuntimeError):
-    """The move was given up before the point of no return, and everything of it undone.
-
-    Attributes:
-        writer: the side that takes writes again.
-        pause: seconds for which writes were paused.
-    """
-
-    def __init__(self, cause: BaseException, writer: Side, pause: float) -> None:
-        super().__init__(f"{cause}".strip() or type(cause).__name__)
-        self.writer = writer
-        self.pause = pause
-
-
-@dataclass(frozen=True)
-class Event:
-    """What an operator sees of a step.
-
-    Attributes:
-        seconds: what it took; 0 when it begins.
-        pause: how long writes have been paused; None when they are not.
-    """
-
-    way: Way | None
-    step: Step
-    what: Literal["begins", "done", "failed", "undone"]
-    seconds: float = 0.0
-    pause: float | None = None
-    evidence: Evidence = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        writer: the side that takes writes.
-        epoch: how often the writer has changed.
-        pause: seconds for which this run paused writes; None when it did not.
-    """
-
-    writer: Side
-    epoch: int
-    pause: float | None
-
-
-class Superseded(RuntimeError):
-    """A database refused an act, because another operator has taken over since."""
-
-
-class Actions(Protocol):
-    """What is done to the databases. Each act may be repeated, in part or whole, and ends in the same state."""
-
-    def claim(self, token: int) -> None:
-        """Shut out whoever works under an older token: an act of his that is still on its way is refused from now on."""
-
-    def do(self, way: Way, step: Step, attempt: Attempt | None, pause: Pause | None) -> Evidence:
-        """Do a step, within what is left of the pause."""
-
-    def undo(self, way: Way, step: Step) -> Evidence:
-        """Take a step back, whether it was done, begun, or not even that."""
 
 
 def _silent(_: Event) -> None:
@@ -116,6 +41,7 @@ class Run:
         tell: is called with every event.
         clock: for the pause.
         now: for the age of a pause that another run began.
+        sleep: between two attempts at a call that must succeed.
     """
 
     def __init__(
@@ -130,6 +56,7 @@ class Run:
         tell: Callable[[Event], None] = _silent,
         clock: Clock = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._ledger = ledger
         self._actions = actions
@@ -140,6 +67,7 @@ class Run:
         self._tell = tell
         self._clock = clock
         self._now = now
+        self._sleep = sleep
         self._paused: float | None = None
         self._failure: BaseException | None = None
 
@@ -274,13 +202,11 @@ class Run:
             except NoAnswer:
                 if self._clock() > deadline:
                     raise
-                time.sleep(0.2)
+                self._sleep(0.2)
             else:
                 return fold(self._ledger.entries).epoch > before
 
-    def _give_up(
-        self, attempt: Attempt, results: list[Draft], step: Step, error: BaseException, pause: Pause
-    ) -> None:
+    def _give_up(self, attempt: Attempt, results: list[Draft], step: Step, error: BaseException, pause: Pause) -> None:
         self._tell(Event(attempt.way, step, "failed", pause=pause.seconds))
         verb, evidence = attempt.way.verb, {"error": _words(error), "pause": round(pause.seconds, 4)}
         failed = self._draft(verb, step, "failed", evidence)
@@ -312,7 +238,7 @@ class Run:
             except Exception:
                 if attempt == _ATTEMPTS_TO_UNDO - 1:
                     raise
-                time.sleep(min(1.0, 0.05 * 2**attempt))
+                self._sleep(min(1.0, 0.05 * 2**attempt))
         raise AssertionError("the loop returns or raises")
 
     def _age(self, attempt: Attempt) -> float:

@@ -16,6 +16,10 @@ from runtime_lambdas.runtime.journal.place import Place
 from runtime_lambdas.runtime.journal.table import CONTROL, LEASE, Conflict, Table
 
 
+class Overtaken(Exception):
+    """Somebody else appended first: what was decided on older entries was not written."""
+
+
 class Journal:
     """One migration's journal in the hands of one operator.
 
@@ -82,6 +86,39 @@ class Journal:
             LeaseLost: the lease is another's by now; nothing was appended.
         """
         return self._append(drafts, under)
+
+    def append_after(
+        self, last: int, drafts: Sequence[Draft], under: Lease, commit: tuple[int, Side] | None = None
+    ) -> list[Entry]:
+        """Append in one transaction, on condition that `last` is still the latest entry.
+
+        For what is decided on the entries up to `last`: a call whose answer was lost cannot take effect any more once
+        another entry was appended.
+
+        Args:
+            last: the sequence number of the latest entry that is known; 0 for none.
+            drafts: what to append.
+            under: the lease that has to be ours still.
+            commit: in the same transaction, the epoch to set out from and the side that becomes the writer.
+
+        Raises:
+            Overtaken: there is a later entry; nothing was written.
+            LeaseLost: the lease is another's by now; nothing was written.
+            WriterMoved: the epoch is another by now, or the side is the writer already; nothing was written.
+            botocore.exceptions.BotoCoreError, ClientError: whether it was written is not known.
+        """
+        now = _now()
+        entries = [Entry.of(draft, last + n, now, self.who, under.token) for n, draft in enumerate(drafts, start=1)]
+        try:
+            self._table.append(entries, (under.token, under.id), commit)
+        except Conflict as conflict:
+            if conflict.what == "lease":
+                raise LeaseLost(self.lease()) from conflict
+            if conflict.what == "control" and commit is not None:
+                raise WriterMoved(self.writer(), commit[0]) from conflict
+            raise Overtaken from conflict
+        self._last = last + len(entries)
+        return entries
 
     def commit_writer(self, lease: Lease, from_epoch: int, to_writer: Side, entry: Draft) -> Entry:
         """Move the writer to a side: the point of no return.
