@@ -3,6 +3,7 @@
 from .changes import Cut, CutOutdated, Moment
 from .kept import Folder, Kept
 from .options import Options, Patterns, Progress
+from .recent import NotPublished, Recent, RecordLost
 from .report import Report, TableResult
 from .run import KeptElsewhere, NothingToCompare, compare
 from .server import SnapshotLost
@@ -14,10 +15,13 @@ __all__ = [
     "Kept",
     "KeptElsewhere",
     "Moment",
+    "NotPublished",
     "NothingToCompare",
     "Options",
     "Patterns",
     "Progress",
+    "Recent",
+    "RecordLost",
     "Report",
     "SnapshotLost",
     "TableResult",

@@ -16,8 +16,13 @@ Key = tuple[str, ...]
 
 
 def table(shape: Shape) -> Composable:
-    """Return the table's quoted name."""
-    return sql.Identifier(shape.schema, shape.name)
+    """Return the table's quoted name, with the alias that everything here calls its columns by."""
+    return sql.SQL("{} AS present").format(sql.Identifier(shape.schema, shape.name))
+
+
+def column(name: str) -> Composable:
+    """Return a column."""
+    return sql.Identifier("present", name)
 
 
 def row(shape: Shape) -> Composable:
@@ -31,28 +36,23 @@ def row(shape: Shape) -> Composable:
 
 def key_row(shape: Shape) -> Composable:
     """Return the key's columns as bytes, as `row` does with all of them."""
-    names = {column.name for column in shape.key}
-    return _row([column for column in shape.columns if column[0] in names])
+    names = {each.name for each in shape.key}
+    return _row([each for each in shape.columns if each[0] in names])
 
 
 def value(name: str, as_text: bool) -> Composable:
     """Return one column as it is hashed."""
-    return sql.SQL("{}::text" if as_text else "{}").format(sql.Identifier(name))
+    return sql.SQL("{}::text" if as_text else "{}").format(column(name))
 
 
 def key(shape: Shape) -> Composable:
     """Return the key's columns, as they are ordered and compared."""
-    return _list(sql.Identifier(column.name) for column in shape.key)
-
-
-def order(shape: Shape) -> Composable:
-    """Return the key's columns to order by, told from a result's columns of the same name."""
-    return _list(sql.Identifier(shape.schema, shape.name, column.name) for column in shape.key)
+    return _list(column(each.name) for each in shape.key)
 
 
 def key_text(shape: Shape) -> Composable:
     """Return the key's columns as text."""
-    return _list(sql.SQL("{}::text").format(sql.Identifier(column.name)) for column in shape.key)
+    return _list(sql.SQL("{}::text").format(column(each.name)) for each in shape.key)
 
 
 def literal(shape: Shape, side: Side, values: Key, like_column: bool = False) -> Composable:
@@ -60,12 +60,12 @@ def literal(shape: Shape, side: Side, values: Key, like_column: bool = False) ->
     form = "coalesce((SELECT {name} FROM {table} WHERE false), {value}::{type})" if like_column else "{value}::{type}"
     return _list(
         sql.SQL(form).format(
-            name=sql.Identifier(column.name),
+            name=column(each.name),
             table=table(shape),
-            value=sql.Literal(value),
-            type=sql.SQL(column.type_on(side)),
+            value=sql.Literal(text),
+            type=sql.SQL(each.type_on(side)),
         )
-        for column, value in zip(shape.key, values, strict=True)
+        for each, text in zip(shape.key, values, strict=True)
     )
 
 

@@ -81,8 +81,8 @@ def check(since: Moment, present: Moment) -> None:
 # and so is taken for changed: that costs a look at it and hides nothing.
 _CHANGED = """
 SELECT count(*), sha256(string_agg({key_row}, ''::bytea)),
-       array_agg(ARRAY[{key_text}]) FILTER (WHERE age(xmin) <= age({since}::xid)), {in_order}
-FROM (SELECT {key}, xmin FROM {table} WHERE {chunk} ORDER BY {order}) AS ordered
+       array_agg(ARRAY[{key_text}]) FILTER (WHERE age(present.xmin) <= age({since}::xid)), {in_order}
+FROM (SELECT {key}, present.xmin FROM {table} WHERE {chunk} ORDER BY {key}) AS present
 """
 
 
@@ -90,7 +90,6 @@ def changed(shape: Shape, side: Side, chunk: Chunk, since: Moment) -> Ask[Change
     """Return what reads the keys of a chunk, and which of its rows were written since."""
     query = sql.SQL(_CHANGED).format(
         key=canonical.key(shape),
-        order=canonical.order(shape),
         key_row=canonical.key_row(shape),
         key_text=canonical.key_text(shape),
         table=canonical.table(shape),

@@ -57,7 +57,7 @@ def _next(shape: Shape, low: Key | None, high: Key | None, rows: int) -> Ask[Key
         canonical.key_text(shape),
         canonical.table(shape),
         canonical.between(shape, "source", low, high),
-        canonical.order(shape),
+        canonical.key(shape),
         sql.Literal(rows - 1),
     )
 

@@ -35,7 +35,7 @@ class Digest(NamedTuple):
 _LONG = 1024
 _DIGEST = """
 SELECT count(*), {digest}, {in_order}
-FROM (SELECT {row} AS bytes FROM {table} WHERE {chunk} ORDER BY {order}) AS ordered
+FROM (SELECT {row} AS bytes FROM {table} WHERE {chunk} ORDER BY {key}) AS ordered
 """
 _ROWS = f"string_agg(CASE WHEN length(bytes) > {_LONG} THEN int4send(-1) || sha256(bytes) ELSE bytes END, ''::bytea)"
 _HASHES = {"md5": "md5({})", "sha256": "encode(sha256({}), 'hex')"}
@@ -58,7 +58,7 @@ def digest(shape: Shape, side: Side, chunk: Chunk, hash_: Hash) -> Ask[Digest]:
         row=canonical.row(shape),
         table=canonical.table(shape),
         chunk=canonical.between(shape, side, chunk.low, chunk.high),
-        order=canonical.order(shape),
+        key=canonical.key(shape),
         in_order=chunks.in_order(shape, side, chunk),
     )
 

@@ -99,8 +99,8 @@ def drill(shape: Shape, buckets: Sequence[int]) -> Ask[dict[Key, int]]:
     The hash comes first, in hexadecimal.
     """
     keys = sql.SQL("").join(
-        sql.SQL(", {}::text AS {}").format(sql.Identifier(column.name), sql.Identifier(f"key{number}"))
-        for number, column in enumerate(shape.key)
+        sql.SQL(", {}::text AS {}").format(canonical.column(each.name), sql.Identifier(f"key{number}"))
+        for number, each in enumerate(shape.key)
     )
     names = sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(f"key{number}")) for number in range(len(shape.key)))
     query = sql.SQL(_DRILL).format(
@@ -125,7 +125,7 @@ def by_hash(shape: Shape, hashes: Sequence[Key]) -> Ask[dict[Key, Version]]:
         "SELECT hash, count(*), string_agg(written, ',' ORDER BY written) FROM ({hashed}) AS hashed"
         " WHERE hash = ANY ({hashes}) GROUP BY 1"
     ).format(
-        hashed=_hashed(shape, (0, None), sql.SQL(", xmin::text AS written")),
+        hashed=_hashed(shape, (0, None), sql.SQL(", present.xmin::text AS written")),
         hashes=_hashes(hashes),
     )
 
@@ -138,12 +138,12 @@ def by_hash(shape: Shape, hashes: Sequence[Key]) -> Ask[dict[Key, Version]]:
 
 def examples(shape: Shape, hashes: Sequence[Key], show: bool) -> Ask[Mapping[Key, tuple[str, list[Value]]]]:
     """Return what reads where one row of each hash lies (its ctid), and its columns where they are to be shown."""
-    texts = [sql.SQL("left({}::text, 200)").format(sql.Identifier(name)) for name, _ in shape.columns] if show else []
+    texts = [sql.SQL("left({}::text, 200)").format(canonical.column(name)) for name, _ in shape.columns] if show else []
     query = sql.SQL("SELECT DISTINCT ON (hash) hash, place, texts FROM ({}) AS hashed WHERE hash = ANY ({})").format(
         _hashed(
             shape,
             (0, None),
-            sql.SQL(", ctid::text AS place, ARRAY[{}]::text[] AS texts").format(sql.SQL(", ").join(texts)),
+            sql.SQL(", present.ctid::text AS place, ARRAY[{}]::text[] AS texts").format(sql.SQL(", ").join(texts)),
         ),
         _hashes(hashes),
     )
@@ -160,8 +160,8 @@ def examples(shape: Shape, hashes: Sequence[Key], show: bool) -> Ask[Mapping[Key
 
 def _hashed(shape: Shape, blocks: tuple[int, int | None], more: Composable | None = None) -> Composable:
     first, end = blocks
-    ends = [sql.SQL("ctid >= {}::tid").format(sql.Literal(f"({first},0)"))] if first else []
-    ends += [sql.SQL("ctid < {}::tid").format(sql.Literal(f"({end},0)"))] if end is not None else []
+    ends = [sql.SQL("present.ctid >= {}::tid").format(sql.Literal(f"({first},0)"))] if first else []
+    ends += [sql.SQL("present.ctid < {}::tid").format(sql.Literal(f"({end},0)"))] if end is not None else []
     return sql.SQL(_HASHED).format(
         row=canonical.row(shape),
         more=more or sql.SQL(""),

@@ -117,14 +117,15 @@ class Report:
     """A comparison.
 
     Attributes:
-        mode: "full" compared every row, "changes" the keys of all rows and the content of those written since a cut.
+        mode: "full" compared every row; "changes" the keys of all rows and the content of those written since a cut;
+            "recent" the rows written in the last moments (see `recent.Recent`).
         started: When it began, on the source's clock, in ISO 8601; a resumed one keeps its first beginning.
         seconds: How long it took, without what an earlier process did.
         cut: From where a later comparison of changes may start (see `changes.Cut`).
         values: Whether values are in it.
     """
 
-    mode: Literal["full", "changes"]
+    mode: Literal["full", "changes", "recent"]
     started: str
     seconds: float
     cut: Mapping[str, Any] | None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor
@@ -42,15 +42,10 @@ class Value(NamedTuple):
 
 _IN_CHUNK = "SELECT {key}, sha256({row}) FROM {table} WHERE {chunk}"
 
-_BY_KEY = """
-SELECT {key}, sha256({row}), present.xmin::text
-FROM (VALUES {wanted}) AS wanted ({names}) JOIN {table} AS present USING ({names})
-"""
-
-
-_VALUES = """
-SELECT {key}, {columns}
-FROM (VALUES {wanted}) AS wanted ({names}) JOIN {table} AS present USING ({names})
+# The place of a key in the list says which one was found: two texts may be the same key.
+_LOOK_UP = """
+SELECT wanted.place, {what}
+FROM unnest({lists}) WITH ORDINALITY AS wanted ({names}, place) JOIN {table} ON {same}
 """
 
 
@@ -75,39 +70,28 @@ def in_chunk(shape: Shape, side: Side, chunk: Chunk) -> Ask[dict[Key, bytes]]:
 
 def by_key(shape: Shape, side: Side, keys: Sequence[Key]) -> Ask[dict[Key, Version]]:
     """Return what reads the rows with these keys as they are now; the ones that do not exist are left out."""
+    what = sql.SQL("sha256({}), present.xmin::text").format(canonical.row(shape))
 
     def ask(running: cursor) -> dict[Key, Version]:
-        found: dict[Key, Version] = {}
-        for first in range(0, len(keys), AT_ONCE):
-            running.execute(_look_up(_BY_KEY, shape, side, keys[first : first + AT_ONCE]))
-            for *key, content, written in running.fetchall():
-                found[tuple(key)] = Version(bytes(content), written)
-        return found
+        found = _look_up(running, shape, side, keys, what)
+        return {key: Version(bytes(content), written) for key, (content, written) in found}
 
     return ask
 
 
 def values(shape: Shape, side: Side, keys: Sequence[Key], show: bool) -> Ask[dict[Key, list[Value]]]:
     """Return what reads the columns of these rows, in the shape's order; no value leaves the server unless `show`."""
-    columns = [
-        sql.SQL("sha256(record_send(ROW({}))), {}").format(
-            canonical.value(name, as_text),
-            sql.SQL("left({}::text, {})").format(sql.Identifier(name), sql.Literal(_SHOWN))
-            if show
-            else sql.SQL("NULL::text"),
+    text = "left({column}::text, {shown})" if show else "NULL::text"
+    what = sql.SQL(", ").join(
+        sql.SQL("sha256(record_send(ROW({value}))), " + text).format(
+            value=canonical.value(name, as_text), column=canonical.column(name), shown=sql.Literal(_SHOWN)
         )
         for name, as_text in shape.columns
-    ]
+    )
 
     def ask(running: cursor) -> dict[Key, list[Value]]:
-        found: dict[Key, list[Value]] = {}
-        for first in range(0, len(keys), AT_ONCE):
-            some = keys[first : first + AT_ONCE]
-            running.execute(_look_up(_VALUES, shape, side, some, columns=sql.SQL(", ").join(columns)))
-            for line in running.fetchall():
-                key, rest = tuple(line[: len(shape.key)]), line[len(shape.key) :]
-                found[key] = [Value(bytes(rest[i]), rest[i + 1]) for i in range(0, len(rest), 2)]
-        return found
+        found = _look_up(running, shape, side, keys, what)
+        return {key: [Value(bytes(line[i]), line[i + 1]) for i in range(0, len(line), 2)] for key, line in found}
 
     return ask
 
@@ -115,13 +99,23 @@ def values(shape: Shape, side: Side, keys: Sequence[Key], show: bool) -> Ask[dic
 _SHOWN = 200  # characters of a value
 
 
-def _look_up(query: str, shape: Shape, side: Side, keys: Sequence[Key], **more: Composable) -> Composable:
-    wanted = (sql.SQL("({})").format(canonical.literal(shape, side, key)) for key in keys)
-    return sql.SQL(query).format(
-        key=canonical.key_text(shape),
-        row=canonical.row(shape),
-        table=canonical.table(shape),
-        wanted=sql.SQL(", ").join(wanted),
-        names=canonical.key(shape),
-        **more,
+def _look_up(
+    running: cursor, shape: Shape, side: Side, keys: Sequence[Key], what: Composable
+) -> Iterator[tuple[Key, list[Any]]]:
+    names = [sql.Identifier(f"k{number}") for number in range(len(shape.key))]
+    same = (
+        sql.SQL("{} = wanted.{}::{}").format(canonical.column(each.name), name, sql.SQL(each.type_on(side)))
+        for each, name in zip(shape.key, names, strict=True)
     )
+    parts = {
+        "what": what,
+        "names": sql.SQL(", ").join(names),
+        "table": canonical.table(shape),
+        "same": sql.SQL(" AND ").join(same),
+    }
+    for first in range(0, len(keys), AT_ONCE):
+        some = keys[first : first + AT_ONCE]
+        lists = (sql.SQL("{}::text[]").format(sql.Literal(list(texts))) for texts in zip(*some, strict=True))
+        running.execute(sql.SQL(_LOOK_UP).format(lists=sql.SQL(", ").join(lists), **parts))
+        for place, *line in running.fetchall():
+            yield some[place - 1], line
