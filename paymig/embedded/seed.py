@@ -49,6 +49,8 @@ class Seed:
         direct_connect_gateways: Ids of Direct Connect gateways the account owns.
         secrets: Secrets a specification names by ARN.
         database_endpoint: Where cluster, instance and proxy endpoints point, or None for made-up names.
+        execution_environments: How many of them each function may have; those of a published version are warm at once,
+            as provisioned ones are. 0: any number, each started when it is needed.
     """
 
     hosted_zones: tuple[HostedZone, ...] = ()
@@ -56,6 +58,7 @@ class Seed:
     direct_connect_gateways: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
     database_endpoint: DatabaseEndpoint | None = None
+    execution_environments: int = 0
 
     def to_json(self) -> str:
         """The file form that `python -m paymig.embedded --seed` reads."""
@@ -73,9 +76,11 @@ class Seed:
                 direct_connect_gateways=tuple(raw.get("direct_connect_gateways", ())),
                 secrets=tuple(Secret(**secret) for secret in raw.get("secrets", ())),
                 database_endpoint=DatabaseEndpoint(**endpoint) if endpoint else None,
+                execution_environments=int(raw.get("execution_environments", 0)),
             )
         except (AttributeError, TypeError, json.JSONDecodeError) as cause:
             raise ValueError(
                 f"{path} is not a seed of the embedded AWS: {cause}. It is a JSON object with hosted_zones, "
-                "transit_gateways, direct_connect_gateways, secrets and database_endpoint, each optional."
+                "transit_gateways, direct_connect_gateways, secrets, database_endpoint and execution_environments, "
+                "each optional."
             ) from cause

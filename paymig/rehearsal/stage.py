@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
+from pathlib import Path
 
 import psycopg2
 
@@ -23,10 +24,11 @@ _NEWEST = 18
 
 @dataclass(frozen=True)
 class Stage:
-    """What a rehearsal plays on; the DSNs are superusers'."""
+    """What a rehearsal plays on; the DSNs are superusers', but for the application's."""
 
     source: Postgres
     source_dsn: str
+    application_dsn: str
     target: Postgres
     target_dsn: str
     embedded: EmbeddedAws
@@ -34,8 +36,13 @@ class Stage:
 
 
 @contextmanager
-def open_stage(migration: Migration) -> Iterator[Stage]:
+def open_stage(migration: Migration, schema: Path | None = None, environments: int = 0) -> Iterator[Stage]:
     """Start both databases and the embedded AWS, with the ids that the spec names; remove all afterwards.
+
+    Args:
+        migration: the spec's values.
+        schema: SQL that makes the source's tables; None for the built-in ones.
+        environments: of each Lambda function, as of `Seed`.
 
     Raises:
         EmbeddedError: one of them did not come up.
@@ -43,15 +50,18 @@ def open_stage(migration: Migration) -> Iterator[Stage]:
     with ExitStack() as stack, _worded():
         source = stack.enter_context(Postgres.start(settings=VOLATILE))
         target = stack.enter_context(Postgres.start(_newest(), settings=VOLATILE))
-        dsn, secrets_ = _make_source(source, migration)
+        sql = _SCHEMA.read_text() if schema is None else schema.read_text()
+        dsn, secrets_ = _make_source(source, migration, sql)
         target_dsn = target.create_database(migration.database_name)
         endpoint = DatabaseEndpoint(target.host, target.port, target.user, target.password)
-        seed = _seed(migration, secrets_, endpoint)
+        seed = replace(_seed(migration, secrets_, endpoint), execution_environments=environments)
         embedded = stack.enter_context(
             EmbeddedAws(region=migration.region, account_id=_account_of(migration), seed=seed)
         )
         aws = Aws(migration.region, endpoint_url=embedded.endpoint_url, credentials=(embedded.account_id, "embedded"))
-        yield Stage(source, dsn, target, target_dsn, embedded, aws)
+        login = next(known.value for known in secrets_ if known.arn == migration.source.database.secret)
+        application = source.dsn(migration.source.database.name, login["username"], login["password"])
+        yield Stage(source, dsn, application, target, target_dsn, embedded, aws)
 
 
 def _newest() -> int | None:
@@ -71,8 +81,8 @@ def _worded() -> Iterator[None]:
         raise EmbeddedError(str(error)) from error
 
 
-def _make_source(source: Postgres, migration: Migration) -> tuple[str, tuple[Secret, ...]]:
-    """Make the payments database, the role that owns it and the one that applications use.
+def _make_source(source: Postgres, migration: Migration, schema: str) -> tuple[str, tuple[Secret, ...]]:
+    """Make the source's database with its tables, the role that owns it and the one that applications use.
 
     Returns:
         A superuser's DSN, and the secrets that the spec names.
@@ -91,7 +101,7 @@ def _make_source(source: Postgres, migration: Migration) -> tuple[str, tuple[Sec
                 may_subscribe if connection.server_version >= 160000 else f"ALTER ROLE {_OWNER_ROLE} SUPERUSER"
             )
             cursor.execute(f"SET ROLE {_OWNER_ROLE}")
-            cursor.execute(_SCHEMA.read_text())
+            cursor.execute(schema)
             cursor.execute(
                 f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_APPLICATION_ROLE};"
                 f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {_APPLICATION_ROLE}"

@@ -2,8 +2,12 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+from paymig.embedded.process import EmbeddedAws
+from paymig.embedded.seed import Seed
 from tests.embedded.contract import BALANCER, FUNCTION, ROLE, SECRET, att, ref, resource
+from tests.embedded.stack import Stack
 
 ROTATOR = """
 import boto3, json
@@ -93,3 +97,32 @@ def test_rotation_needs_the_permission(deploy) -> None:
     stack = deploy({**SECRET, **FUNCTION, "It": rotation})
     assert stack.status == "ROLLBACK_COMPLETE"
     assert "grants access to the principal secretsmanager.amazonaws.com" in "".join(stack.failures())
+
+
+SLOW = """
+import os, time
+
+BORN = time.time()
+
+def handler(event, context):
+    time.sleep(0.05)
+    return {"process": os.getpid(), "born": BORN}
+"""
+
+
+def test_a_version_has_so_many_environments_and_all_are_warm() -> None:
+    function = {**FUNCTION["F"], "Properties": {**FUNCTION["F"]["Properties"], "Code": {"ZipFile": SLOW}}}
+    with EmbeddedAws(seed=Seed(execution_environments=3)) as aws:
+        stack = Stack(aws, "bounded")
+        assert stack.apply({**FUNCTION, "F": function}) == "CREATE_COMPLETE", stack.failures()
+        published = time.time()
+        lambdas = aws.client("lambda")
+
+        def invoke(_: int) -> dict:
+            answer = lambdas.invoke(FunctionName=stack.ref("Live"))
+            return json.loads(answer["Payload"].read())
+
+        with ThreadPoolExecutor(9) as pool:
+            answers = list(pool.map(invoke, range(27)))
+        assert len({answer["process"] for answer in answers}) == 3  # more requests than that wait for one
+        assert max(answer["born"] for answer in answers) < published

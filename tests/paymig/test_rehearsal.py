@@ -2,37 +2,82 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 SPECS = Path(__file__).parents[2] / "specs"
+QUICK = ["--rate", "30", "--rows", "500", "--duration", "1"]
+
+
+@pytest.fixture
+def folder():
+    made = Path(tempfile.mkdtemp(prefix="paymig-test-"))
+    made.chmod(0o755)  # the database server runs as another user when this one is root
+    yield made
+    with suppress(OSError):
+        made.rmdir()
+
+
+def start(folder, *arguments, **more):
+    return subprocess.Popen(
+        [sys.executable, "-m", "paymig", "rehearse", *arguments],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def left_behind(folder):
+    """Processes that know the folder, and files in it."""
+    names = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(folder).encode() in (process / "environ").read_bytes() + (process / "cmdline").read_bytes():
+                names.append((process / "cmdline").read_text().replace("\0", " "))
+    return names + [str(file) for file in folder.iterdir()]
+
+
+def wait_until_clean(folder):
+    deadline = time.monotonic() + 30
+    while (left := left_behind(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
 
 
 @pytest.mark.parametrize("name", ["payments", "minimal"])
-def test_a_rehearsal_ends_with_the_proof(name):
-    folder = Path(tempfile.mkdtemp(prefix="paymig-test-"))
-    folder.chmod(0o755)  # the database server runs as another user when this one is root
-    done = subprocess.run(
-        [sys.executable, "-m", "paymig", "rehearse", str(SPECS / f"{name}.yaml"), "--format", "json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env={**os.environ, "TMPDIR": str(folder)},
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    steps = {step["name"]: step["result"] for step in report["steps"]}
-    assert report["payments"] >= 30
-    assert steps["redeploy, changed"].endswith("weights did not move: old 50, new 50")
-    assert [name for name in steps if name.startswith("shift")] == [
-        "shift to 1 %", "shift to 10 %", "shift to 50 %", "shift to 100 %",
-    ]  # fmt: skip
-    assert steps["roll back"] == "live weights: old 100, new 0"
-    folder.rmdir()  # fails when anything was left behind
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(folder) not in processes
+def test_a_rehearsal_ends_with_the_proof(folder, name):
+    running = start(folder, str(SPECS / f"{name}.yaml"), "--format", "json", *QUICK)
+    out, errors = running.communicate(timeout=300)
+    assert running.returncode == 0, errors
+    report = json.loads(out)
+    phases = {phase["name"]: phase["result"] for phase in report["phases"]}
+    assert report["kept"]
+    assert report["proof"]["promised"] == report["proof"]["found"] > 100
+    assert phases["redeploy"] == "weights did not move: old 50, new 50"
+    assert [name for name in phases if name.startswith("shift")] == ["shift 1", "shift 10", "shift 50", "shift 100"]
+    assert phases["rollback"] == "live weights: old 100, new 0"
+    assert min(report["proof"]["counts"]["by_side"].values()) > 20  # both APIs served
+    assert {entry["verb"] for entry in report["journal"]} >= {"deploy", "shift", "rollback"}
+    assert left_behind(folder) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_nothing_is_left_of_a_rehearsal_that_is_ended(folder, number, code):
+    running = start(folder, str(SPECS / "payments.yaml"), *QUICK, start_new_session=True)
+    for line in running.stderr:
+        if line.startswith("ok shift 1"):  # both APIs, the load and all servers are up
+            break
+    assert left_behind(folder)
+    os.kill(running.pid, number)
+    running.communicate(timeout=60)
+    assert running.returncode == code
+    assert wait_until_clean(folder) == []

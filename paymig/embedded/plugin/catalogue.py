@@ -16,6 +16,7 @@ from paymig.embedded.plugin import (
     drift,
     ec2_network,
     ec2_private_lines,
+    functions,
     load_balancing,
     nested,
     nested_changes,
@@ -51,6 +52,7 @@ def install(seed: Seed) -> frozenset[str]:
     wafv2.install()
     zones.install()
     amended = load_balancing.install() | storage.install() | databases.install(seed.database_endpoint)
+    amended |= functions.install(seed.execution_environments)
     types = (
         nested.NestedStack(),
         *autoscaling.TYPES,

@@ -62,7 +62,13 @@ _NEEDED = {
     "ministack.services.cloudwatch": ("_alarms", "_dispatch_alarm_actions"),
     "ministack.services.eventbridge": ("_dispatch_event",),
     "ministack.services.ec2": ("_az_id_for_zone_name", "_network_acls", "_subnets"),
+    "ministack.core.lambda_runtime": ("ensure_spawned", "release_worker"),
     "ministack.services.iam": ("_roles",),
+    "ministack.services.lambda_svc": (
+        "_execution_record_for_config",
+        "_get_func_record_for_ref_in_scope",
+        "acquire_worker",
+    ),
     "ministack.services.rds": ("_clusters", "_db_proxies", "_instances"),
     "ministack.services.route53": ("_default_records", "_records", "_zones"),
     "ministack.services.secretsmanager": ("_secrets",),

@@ -1,0 +1,97 @@
+"""What a rehearsal did, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from paymig.rehearsal.measure import Latency, Second
+from paymig.rehearsal.operator import Typed
+from paymig.rehearsal.proof import Proof
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One step as it went.
+
+    Attributes:
+        name: such as "shift 10".
+        start: seconds since the rehearsal began.
+        seconds: how long it took.
+        result: what came of it, as a sentence.
+        commands: what was typed meanwhile.
+    """
+
+    name: str
+    start: float
+    seconds: float
+    result: str
+    commands: tuple[Typed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What clients saw in about half a second.
+
+    Attributes:
+        at: seconds since the rehearsal began.
+        weight: percent of the traffic that the record wants on the new side.
+    """
+
+    at: float
+    weight: float
+
+
+@dataclass
+class Report:
+    """A rehearsal.
+
+    Attributes:
+        migration: name and environment.
+        spec: the spec's file.
+        scenario: its name and title.
+        began: seconds of the wall clock.
+        stage: what it was played on, by name.
+        options: as given.
+        notes: what was not as it will be, as sentences.
+        load_start: seconds since the beginning at which the load began.
+        seconds_of_load: the load, second by second.
+        journal: its entries as JSON.
+        comparison: the comparison's report, where one was made.
+    """
+
+    migration: str
+    spec: str
+    scenario: tuple[str, str]
+    began: float
+    stage: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    samples: Sequence[Sample] = ()
+    load_start: float = 0.0
+    seconds_of_load: Sequence[Second] = ()
+    latency_by_phase: Mapping[str, Latency] = field(default_factory=dict)
+    journal: Sequence[Mapping[str, Any]] = ()
+    comparison: Mapping[str, Any] | None = None
+    proof: Proof | None = None
+
+    @property
+    def seconds(self) -> float:
+        """From the beginning to the end of the last phase."""
+        return max((phase.start + phase.seconds for phase in self.phases), default=0.0)
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was kept."""
+        return self.proof is not None and self.proof.kept
+
+    @property
+    def verdict(self) -> str:
+        """One line for a person."""
+        return "NOT PROVED: the rehearsal did not get to the proof." if self.proof is None else self.proof.verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        return {**asdict(self), "seconds": round(self.seconds, 2), "verdict": self.verdict, "kept": self.kept}

@@ -1,0 +1,106 @@
+"""The steps that a rehearsal can take, by name; each types the real commands and says what came of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from paymig.aws import stack
+from paymig.rehearsal.play import BrokenPromise, Play
+
+Take = Callable[[Play, str], str]
+
+
+def _deploy(play: Play, _: str) -> str:
+    play.type("deploy", "--yes")
+    root = stack.describe(play.stage.aws, play.migration.full_name)
+    if root is None:
+        raise BrokenPromise("deploy left no stack")
+    play.open_new_api(root.outputs["LoadBalancerDnsName"])
+    nested = stack.nested(play.stage.aws, play.migration.full_name)
+    count = sum(len(list(stack.resources(play.stage.aws, id_))) for id_ in nested.values())
+    return f"{len(nested)} nested stacks, {count} resources; the new API is warm"
+
+
+def _redeploy(play: Play, _: str) -> str:
+    before = play.weights()
+    file = play.workplace / play.spec.file
+    changed = _changed(file, {"api": {"memory": f"{play.migration.api.memory * 2 // 1024**2}MiB"}})
+    file.write_text(changed)
+    play.type("deploy", "--yes")
+    if (after := play.weights()) != before:
+        raise BrokenPromise(f"a deploy in mid-shift moved the weights: {before} before, {after} after")
+    return f"weights did not move: {after}"
+
+
+def _changed(file: Path, changes: dict[str, Any]) -> str:
+    """Return a spec's text with values changed."""
+    from io import StringIO
+
+    from paymig.rehearsal.scenario import merge
+
+    yaml = YAML()
+    text = StringIO()
+    yaml.dump(merge(yaml.load(file.read_text()), changes), text)
+    return text.getvalue()
+
+
+def _shift(play: Play, share: str) -> str:
+    play.type("shift", "--to", share, "--yes")
+    return f"live weights: {play.weights()}"
+
+
+def _bake(play: Play, seconds: str) -> str:
+    play.bake(float(seconds))
+    summary = list(play.now.last)
+    requests = sum(now["requests"] for now in summary)
+    new = sum(now["new"] for now in summary)
+    return f"{requests} requests in the last 3 s, {100 * new / requests if requests else 0:.0f} % of them on AWS"
+
+
+def _status(play: Play, _: str) -> str:
+    play.type("status")
+    return "healthy"
+
+
+def _roll_back(play: Play, _: str) -> str:
+    play.type("rollback", "--yes")
+    return f"live weights: {play.weights()}"
+
+
+def _destroy(play: Play, _: str) -> str:
+    play.type("destroy", "--yes")
+    left = stack.describe(play.stage.aws, play.migration.full_name)
+    if left is not None and left.status != "DELETE_COMPLETE":
+        raise BrokenPromise(f"the stack is still there: {left.status}")
+    return "no stack left"
+
+
+STEPS: dict[str, Take] = {
+    "deploy": _deploy,
+    "redeploy": _redeploy,
+    "shift": _shift,
+    "bake": _bake,
+    "status": _status,
+    "rollback": _roll_back,
+    "destroy": _destroy,
+}
+
+
+def take(play: Play, step: str) -> str:
+    """Take a step, such as `shift 10`, and say what came of it.
+
+    Raises:
+        BrokenPromise: it did not do what it is there for.
+    """
+    name, _, argument = step.partition(" ")
+    return STEPS[name](play, argument)
+
+
+def known(step: str) -> bool:
+    """Tell whether there is such a step."""
+    return re.split(r"\s", step, maxsplit=1)[0] in STEPS

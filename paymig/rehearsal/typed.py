@@ -1,0 +1,20 @@
+"""A command of paymig as an operator types it, in a process that ends with the rehearsal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from paymig.rehearsal.child import end_with_parent
+
+
+def main() -> None:
+    """Run `paymig` with this process's arguments; standard input stays open for as long as the rehearsal lives."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    from paymig.cli import main as paymig
+
+    paymig(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
