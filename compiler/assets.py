@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from compiler.bundle import Bundle, BundleError, bundle_archive, bundle_files, bundle_folder, runtime_layer
 from compiler.driver import DriverError
+from compiler.json_text import to_json
 from compiler.refusal import Refusal
+from compiler.settings import settings
 from schemas.migration import Migration
 
 # Public certificates: Amazon RDS <region> Root CA RSA2048 G1, behind `rds-ca-rsa2048-g1`, and Amazon Root CA 1 to 4.
@@ -65,6 +68,7 @@ def collect(migration: Migration, folder: Path) -> Assets:
     certificates = {"target.pem": target_authorities(migration.region)}
     if source_authority is not None:
         certificates["source.pem"] = source_authority
+    told = settings(migration)
     try:
         runtime = runtime_layer(migration.api.runtime.removeprefix("python"), migration.api.architecture)
     except DriverError as error:
@@ -74,7 +78,7 @@ def collect(migration: Migration, folder: Path) -> Assets:
             "api": _api(migration, folder),
             "certificates": bundle_files("certificates", {name: text.encode() for name, text in certificates.items()}),
             "runtime": runtime,
-            **{name: _builtin(name) for name in FUNCTIONS},
+            **{name: _own(name, told.get(name)) for name in FUNCTIONS},
         },
         source_authority,
         target_authority,
@@ -94,10 +98,18 @@ def _api(migration: Migration, folder: Path) -> Bundle:
         raise Refusal("PMG314", "api.code", str(error), "correct `api.code` or `api.handler`") from error
 
 
-def _builtin(name: str, handler: str | None = None) -> Bundle:
+def _builtin(name: str, handler: str) -> Bundle:
+    return bundle_folder(_home(name), name, handler=handler)
+
+
+def _own(name: str, told: Mapping[str, Any] | None) -> Bundle:
+    return bundle_folder(_home(name), name, beside={} if told is None else {"settings.json": to_json(told)})
+
+
+def _home(name: str) -> Path:
     import runtime_lambdas
 
-    return bundle_folder(Path(runtime_lambdas.__path__[0]) / name, name, handler=handler)
+    return Path(runtime_lambdas.__path__[0]) / name
 
 
 def _source_authority(migration: Migration, folder: Path) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from compiler import driver
@@ -73,7 +74,9 @@ class _Entry(NamedTuple):
     executable: bool
 
 
-def bundle_folder(path: Path, root_name: str, *, handler: str | None = None) -> Bundle:
+def bundle_folder(
+    path: Path, root_name: str, *, handler: str | None = None, beside: Mapping[str, bytes] = MappingProxyType({})
+) -> Bundle:
     """Bundle a folder of Python code.
 
     Caches, hidden files and folders called `tests` stay out.
@@ -82,6 +85,7 @@ def bundle_folder(path: Path, root_name: str, *, handler: str | None = None) -> 
         path: The folder.
         root_name: Folder of the zip that receives the content; empty puts it at the zip's root.
         handler: When given, as "payment_api.handler.handler", its module must be in the result.
+        beside: Further files for the zip's root, by name.
 
     Raises:
         BundleError: No such folder, no file in it, a symbolic link, too large, or no such handler.
@@ -92,6 +96,7 @@ def bundle_folder(path: Path, root_name: str, *, handler: str | None = None) -> 
     _check_size(path, sum(len(entry.data) for entry in entries))
     if handler is not None:
         _check_handler(path, {entry.name for entry in entries}, handler)
+    entries += [_Entry(name, data, executable=False) for name, data in sorted(beside.items())]
     return _bundle(root_name or path.name, _pack(entries))
 
 

@@ -22,6 +22,9 @@ from schemas.migration import Migration
 from schemas.spec import Spec
 
 ROOT = "root"
+
+_LESS = {"replication": "name several tables by one pattern: `%` stands for any text"}
+"""How a template becomes smaller, where an extension can't be the reason."""
 API = "api"
 
 
@@ -116,7 +119,7 @@ def _over_limits(contents: Mapping[str, Mapping[str, Any]], templates: Mapping[s
             "PMG310",
             SECTIONS.get(name, "extensions" if name == ROOT else f"extensions.{name}"),
             f"the template {name} is too large: {sentence}",
-            "leave something out, or move it to a stack of its own under `extensions`",
+            _LESS.get(name, "leave something out, or move it to a stack of its own under `extensions`"),
         )
         for name, content in contents.items()
         for sentence in limits.exceeded(content, templates[name])

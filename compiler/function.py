@@ -204,5 +204,5 @@ def _check_size(variables: Mapping[str, Any], cause: str, description: str) -> N
             cause,
             f"the environment of the function “{description}” has about {size} bytes, Lambda takes "
             f"{_ENVIRONMENT_LIMIT}; the largest variable is {largest}",
-            "write fewer or shorter invariants and table patterns",
+            "write shorter host names and names",
         )

@@ -102,7 +102,6 @@ def _validation(
 ) -> Function:
     migration = foundations.migration
     login = databases.Login(database.endpoint, database.port, database.validation_secret, security.secrets_key)
-    tables = migration.replication.tables
     namespace = names.metric_namespace()
     return function(
         component,
@@ -114,9 +113,7 @@ def _validation(
         handler="validation.handler.handler",
         environment={
             **databases.variables(component, migration, login),
-            "INVARIANTS": _json([vars(invariant) for invariant in migration.validation.invariants]),
             "METRIC_NAMESPACE": namespace,
-            "TABLES": _json({"exclude": tables.exclude, "include": tables.include}),
         },
         rights=[
             *databases.rights(component, login),
@@ -128,7 +125,7 @@ def _validation(
         memory=1024,
         timeout=_LONGEST,
         reserved=_AT_ONCE,
-        causes={"Environment.Variables.INVARIANTS": "validation.invariants", **databases.CAUSES},
+        causes={"Code": "validation.invariants", **databases.CAUSES},
     )
 
 

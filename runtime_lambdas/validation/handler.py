@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor
 
-from runtime_lambdas.runtime import aws, database, log
+from runtime_lambdas.runtime import aws, database, log, settings
 from runtime_lambdas.runtime.writer import Side
 
 from . import observe
@@ -60,7 +59,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 def _tables(full: bool) -> list[Question]:
     found = {side: _read(side, observe.tables) for side in ("source", "target")}
-    patterns = json.loads(os.environ["TABLES"])
+    patterns = settings.read("tables")
     every = sorted({*found["source"], *found["target"]})
     names = observe.selected(every, patterns["include"], patterns["exclude"])
     if not names:
@@ -92,7 +91,7 @@ def _invariants() -> list[Question]:
             partial(_read, "target", observe.invariant(given["sql"])),
             _same if given["expect"] == SAME else partial(_both_are, [[str(given["expect"])]]),
         )
-        for given in json.loads(os.environ["INVARIANTS"])
+        for given in settings.read("invariants")
     ]
 
 

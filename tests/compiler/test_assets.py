@@ -1,3 +1,4 @@
+import json
 import ssl
 import zipfile
 from io import BytesIO
@@ -30,3 +31,13 @@ def test_functions_find_the_authorities_of_both_databases() -> None:
         "Amazon RDS us-east-2 Root CA RSA2048 G1",
         *(f"Amazon Root CA {number}" for number in range(1, 5)),
     ]
+
+
+def test_the_validation_is_told_of_every_table_and_invariant_in_a_file() -> None:
+    migration = load(SPECS / "payments.yaml").migration
+    with zipfile.ZipFile(BytesIO(collect(migration, SPECS).bundles["validation"].data)) as archive:
+        told = json.loads(archive.read("settings.json"))
+        assert "validation/handler.py" in archive.namelist()
+    assert told["tables"] == {"include": ["public.%"], "exclude": list(migration.replication.tables.exclude)}
+    assert [one["name"] for one in told["invariants"]] == ["orphaned_transactions", "captured_by_currency"]
+    assert told["invariants"][0] == vars(migration.validation.invariants[0])

@@ -62,7 +62,7 @@ MakeDatabase = Callable[[str], Database]
 
 
 @pytest.fixture
-def environment(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def environment(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
     """A deployed function's environment with an empty journal, and nothing kept from the test before."""
     for name, value in aws.environment().items():
         monkeypatch.setenv(name, value)
@@ -76,6 +76,7 @@ def environment(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[p
             {"AttributeName": "item", "KeyType": "RANGE"},
         ],
     )
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
     monkeypatch.setenv("PAYMIG_MIGRATION", "payments-test")
     monkeypatch.setenv("PAYMIG_JOURNAL_TABLE", table)
     writer.forget()

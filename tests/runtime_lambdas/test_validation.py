@@ -1,12 +1,15 @@
 import json
+import os
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from runtime_lambdas.runtime import aws as clients
+from runtime_lambdas.runtime import settings
 from runtime_lambdas.validation import observe, settle
 from runtime_lambdas.validation.handler import Mismatch, NothingToCompare, handler
 from runtime_lambdas.validation.settle import Question
@@ -44,8 +47,8 @@ def both(source, target, environment, monkeypatch):
 
 
 def configure(environment, include=("public.%",), exclude=(), invariants=INVARIANTS):
-    environment.setenv("TABLES", json.dumps({"include": include, "exclude": exclude}))
-    environment.setenv("INVARIANTS", json.dumps(invariants))
+    told = {"tables": {"include": include, "exclude": exclude}, "invariants": invariants}
+    (Path(os.environ["LAMBDA_TASK_ROOT"]) / settings.FILE).write_text(json.dumps(told))
     environment.setenv("METRIC_NAMESPACE", "Paymig")
 
 
@@ -80,6 +83,7 @@ def test_equal_databases_are_equal(both, full):
         "invariant captured_by_currency": "equal",
         "invariant orphaned_transactions": "equal",
         "table public.payments": "equal",
+        "table public.refunds": "equal",
         "table public.transactions": "equal",
     }
     assert (report["full"], report["mismatches"], report["unsettled"]) == (full, 0, 0)
@@ -92,7 +96,7 @@ def test_one_changed_value_is_found_and_published(both, environment):
     environment.setenv("PAYMIG_MIGRATION", "one-changed")
     both[1].run("UPDATE payments SET merchant = 'Zoe' WHERE amount = 77")
     message = mismatch()
-    assert message.startswith("1 of 4 comparisons differ: table public.payments: source {'rows': 200")
+    assert message.startswith("1 of 5 comparisons differ: table public.payments: source {'rows': 200")
     assert metric("ValidationMismatches", "one-changed") == (1, 1)
     assert metric("ValidationUnsettled", "one-changed") == (1, 0)
     assert handler({"full": False}, None)["mismatches"] == 0  # the number of rows is the same
