@@ -69,18 +69,19 @@ class Stamp:
         inputs = [state for path in read for state in _states(path)]
         code = list(_code())
         changed = [*inputs, *(state for state in code if not state[0].endswith("/"))]
-        if any(self._is_fresh(path) for path, _ in changed):
+        if any(self._is_fresh(path, identity) for path, identity in changed):
             return
         output = [state for path in written for state in _states(path)]
         parts = [part for state in (*inputs, *code, *output) for part in state]
         cache.keep(self._path, "\0".join([self._request, said, *parts]))
         cache.prune(os.path.dirname(self._path))
 
-    def _is_fresh(self, path: str) -> bool:
-        try:
-            changed = os.stat(path).st_ctime_ns
-        except OSError:
-            return True
+    def _is_fresh(self, path: str, identity: str) -> bool:
+        """Whether a file, or what a folder lists, was changed since the command started, or nearly so."""
+        signature = _signature(path) if path.endswith("/") else identity
+        if not signature:
+            return True  # it is gone
+        changed = int(signature.rpartition(" ")[2])
         return changed > self._started - (_GRANULE if changed % _SECOND else _COARSE_GRANULE)
 
 
