@@ -1,8 +1,10 @@
 """Comparing two databases, row by row, without moving the rows: see docs/comparison.md."""
 
 from .changes import Cut, CutOutdated, Moment
+from .invariants import Invariant, TooManyRows
 from .kept import Folder, Kept
 from .options import Options, Patterns, Progress
+from .parts import PartOutdated, compare_part, gather, plan
 from .recent import NotPublished, Recent, RecordLost
 from .report import Report, TableResult
 from .run import KeptElsewhere, NothingToCompare, compare
@@ -12,12 +14,14 @@ __all__ = [
     "Cut",
     "CutOutdated",
     "Folder",
+    "Invariant",
     "Kept",
     "KeptElsewhere",
     "Moment",
     "NotPublished",
     "NothingToCompare",
     "Options",
+    "PartOutdated",
     "Patterns",
     "Progress",
     "Recent",
@@ -25,5 +29,9 @@ __all__ = [
     "Report",
     "SnapshotLost",
     "TableResult",
+    "TooManyRows",
     "compare",
+    "compare_part",
+    "gather",
+    "plan",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor
@@ -35,6 +36,15 @@ class Cut(NamedTuple):
 
     source: Moment
     target: Moment
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"source": self.source._asdict(), "target": self.target._asdict()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Cut:
+        """Return what `to_json` wrote."""
+        return cls(Moment(**data["source"]), Moment(**data["target"]))
 
     def on(self, side: Side) -> Moment:
         """Return one side's."""

@@ -81,6 +81,18 @@ def in_order(shape: Shape, side: Side, chunk: Chunk) -> Composable:
     )
 
 
+def fits(shape: Shape, side: Side, chunk: Chunk) -> Ask[bool]:
+    """Return what tells whether a chunk's ends are in order on one side."""
+    query = sql.SQL("SELECT {}").format(in_order(shape, side, chunk))
+
+    def ask(running: cursor) -> bool:
+        running.execute(query)
+        [(found,)] = running.fetchall()
+        return bool(found)
+
+    return ask
+
+
 def check_order(found: bool) -> None:
     """Raise `Disordered` where `in_order` does not hold."""
     if not found:

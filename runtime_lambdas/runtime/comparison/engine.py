@@ -29,7 +29,7 @@ from .shape import Shape
 Found = TypeVar("Found")
 Answer = Digest | Changed
 
-_SUSPECTS = 20_000  # rows that are held until the end; more are looked at again at once
+_SUSPECTS = 5_000  # rows that are held until the end; more are looked at again at once
 _DRILLED = 50_000  # rows of differing buckets that are fetched together
 _UNKNOWN = "{} rows could not be told: they kept changing, or replication has not brought them"
 

@@ -53,6 +53,9 @@ class Options:
     seconds: float | None = None
 
 
+DEFAULTS = Options()
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a table is.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import Literal, Self
@@ -23,6 +24,7 @@ from . import rows
 from .canonical import Key
 from .decoding import written
 from .engine import Engine, Work
+from .invariants import Invariant, check
 from .options import Options, Patterns
 from .report import Report, TableResult
 from .rows import Version
@@ -114,8 +116,11 @@ class Recent:
                 del self._pending[name]
         return sum(1 if pending.whole else len(pending.keys) for pending in self._pending.values())
 
-    def compare(self) -> Report:
+    def compare(self, invariants: Sequence[Invariant] = ()) -> Report:
         """Compare what was written since, while nobody writes and replication has brought everything.
+
+        Args:
+            invariants: Queries that must hold on both sides, to be checked as well.
 
         Returns:
             A report whose tables are those that were written to, with the rows that were looked at.
@@ -124,15 +129,15 @@ class Recent:
             RecordLost: A connection broke.
             psycopg2.Error: A database is unreachable or refused a query.
         """
-        began, started = time.monotonic(), time.time()
+        began, started = time.monotonic(), datetime.now(UTC)
         self._record()
         results = [
             self._whole(name) if pending.whole else self._rows(name, pending.keys)
             for name, pending in sorted(self._pending.items())
         ]
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(started))
+        checked = check(self._readers["source"], self._readers["target"], invariants, self._options)
         values: Literal["masked", "shown"] = "shown" if self._options.show_values else "masked"
-        return Report("recent", stamp, time.monotonic() - began, None, values, results)
+        return Report("recent", started.isoformat(), time.monotonic() - began, None, values, results, checked)
 
     def close(self) -> None:
         """Drop the slots and close the connections."""

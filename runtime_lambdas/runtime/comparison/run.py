@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 
@@ -16,17 +16,19 @@ from runtime_lambdas.runtime.catalogue import Table
 from runtime_lambdas.runtime.journal.control import Side
 
 from . import changes
-from .changes import Cut, Moment
+from .changes import Cut
 from .chunks import Chunk
 from .engine import Engine, Work
+from .invariants import Invariant, check
 from .kept import Kept, State
-from .options import Options, Patterns, Watch
-from .report import Report, TableResult
+from .options import DEFAULTS, Options, Patterns, Watch
+from .report import InvariantResult, Report, TableResult
 from .server import Server
 from .session import Open
 from .shape import Shape, alone, match
 
 _KEEP_EVERY = 2.0  # seconds between two savings
+_HELD = 5_000  # suspects of all tables together that are held until the end
 
 
 class NothingToCompare(ValueError):
@@ -41,8 +43,9 @@ def compare(
     source: Open,
     target: Open,
     tables: Patterns,
-    options: Options = Options(),  # noqa: B008 - it is frozen
+    options: Options = DEFAULTS,
     *,
+    invariants: Sequence[Invariant] = (),
     since: Cut | None = None,
     kept: Kept | None = None,
     watch: Watch | None = None,
@@ -54,6 +57,7 @@ def compare(
         target: The same for the target.
         tables: Which tables.
         options: How.
+        invariants: Queries that must hold on both sides.
         since: Compares the keys of all rows, and the content of those that were written since on either side.
         kept: Where to keep how far it is; what is found there is continued.
         watch: Is told how far it is.
@@ -67,12 +71,11 @@ def compare(
     """
     began = time.monotonic()
     with servers(source, target, options) as (ours, theirs):
-        cut = Cut(ours.run(changes.now), theirs.run(changes.now))
+        clock, cut = begin(ours, theirs)
         if since is not None:
             changes.check(since.source, cut.source)
             changes.check(since.target, cut.target)
         works, results = lay_out(ours, theirs, tables)
-        clock = ours.run(_clock)
         memory = _Memory(kept, works, cut, clock, since, options)
         engine = Engine(ours, theirs, options, since, watch)
         with ExitStack() as held:
@@ -85,10 +88,11 @@ def compare(
             for work in works:
                 if not work.read and not engine.out_of_time:
                     engine.scan(work, snapshots, memory.keep)
+                    if sum(len(each.suspects) for each in works) > _HELD:
+                        _settle(engine, works)
                     memory.keep(force=True)
+        _settle(engine, works)
         for work in works:
-            if not engine.out_of_time:
-                engine.settle(work)
             work.result.finished = work.read and not work.suspects
         memory.keep(force=True)
         results += [work.result for work in works]
@@ -96,10 +100,19 @@ def compare(
             "full" if since is None else "changes",
             memory.started,
             time.monotonic() - began,
-            {"source": memory.cut.source._asdict(), "target": memory.cut.target._asdict()},
+            memory.cut.to_json(),
             "shown" if options.show_values else "masked",
             sorted(results, key=lambda result: result.table),
+            [InvariantResult(each.name, "unfinished", [], []) for each in invariants]
+            if engine.out_of_time
+            else check(ours, theirs, invariants, options),
         )
+
+
+def _settle(engine: Engine, works: Sequence[Work]) -> None:
+    for work in works:
+        if not engine.out_of_time:
+            engine.settle(work)
 
 
 @contextmanager
@@ -110,6 +123,11 @@ def servers(source: Open, target: Open, options: Options) -> Iterator[tuple[Serv
         Server(target, options.connections, options.max_load) as theirs,
     ):
         yield ours, theirs
+
+
+def begin(source: Server, target: Server) -> tuple[str, Cut]:
+    """Return the time on the source's clock in ISO 8601, and the cut that later comparisons may start from."""
+    return source.run(_clock), Cut(source.run(changes.now), target.run(changes.now))
 
 
 def lay_out(source: Server, target: Server, tables: Patterns) -> tuple[list[Work], list[TableResult]]:
@@ -180,7 +198,7 @@ class _Memory:
                 "version": 1,
                 "fingerprint": self._print,
                 "started": self.started,
-                "cut": [list(self.cut.source), list(self.cut.target)],
+                "cut": self.cut.to_json(),
                 "tables": {
                     work.shape.full_name: {
                         "frontier": work.frontier,
@@ -200,8 +218,7 @@ class _Memory:
                 "what was kept belongs to a comparison of other tables, databases or options; "
                 "name another place for this one"
             )
-        source, target = state["cut"]
-        self.cut, self.started = Cut(Moment(*source), Moment(*target)), state["started"]
+        self.cut, self.started = Cut.from_json(state["cut"]), state["started"]
         for work in self._works:
             one = state["tables"][work.shape.full_name]
             work.frontier = None if one["frontier"] is None else tuple(one["frontier"])

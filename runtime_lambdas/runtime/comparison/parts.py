@@ -1,0 +1,159 @@
+"""A comparison in parts, each small enough for one invocation of a function: plan, compare each part, gather.
+
+What goes from one step to the next is JSON, so a state machine can carry it and run the parts at the same time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from . import chunks
+from .canonical import Key
+from .chunks import Chunk
+from .engine import Engine, Work
+from .options import DEFAULTS, Options, Patterns, Watch
+from .report import Report, TableResult
+from .run import NothingToCompare, begin, lay_out, servers
+from .server import Server
+from .session import Open
+from .shape import Shape
+
+ROWS = 2_000_000
+"""Rows of a part: about half a minute of two cores on each side."""
+
+
+class PartOutdated(ValueError):
+    """A part is of a table that is no longer there, or has another key: plan again."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A range of a table's key, or the whole of it."""
+
+    table: str
+    range: Chunk
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"table": self.table, "low": self.range.low, "high": self.range.high}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Part:
+        """Return what `to_json` wrote."""
+        return cls(data["table"], Chunk(_key(data["low"]), _key(data["high"])))
+
+
+def plan(
+    source: Open,
+    target: Open,
+    tables: Patterns,
+    options: Options = DEFAULTS,
+    rows: int = ROWS,
+) -> dict[str, Any]:
+    """Cut the tables into parts.
+
+    Returns:
+        `{"started": ISO 8601, "cut": ..., "parts": [...], "results": [...]}`: the parts are what `compare_part` takes,
+        the results those of tables that one side lacks.
+
+    Raises:
+        NothingToCompare: The patterns select nothing.
+        psycopg2.Error: A database is unreachable or refused a query.
+    """
+    with servers(source, target, options) as (ours, theirs):
+        started, cut = begin(ours, theirs)
+        works, lonely = lay_out(ours, theirs, tables)
+        parts = [
+            Part(work.shape.full_name, whole).to_json()
+            for work in works
+            for whole in _cut(ours, theirs, work.shape, rows)
+        ]
+    return {
+        "started": started,
+        "cut": cut.to_json(),
+        "parts": parts,
+        "results": [result.to_json() for result in lonely],
+    }
+
+
+def compare_part(
+    source: Open,
+    target: Open,
+    part: Mapping[str, Any],
+    options: Options = DEFAULTS,
+    watch: Watch | None = None,
+) -> dict[str, Any]:
+    """Compare one part of a plan, suspects settled.
+
+    Returns:
+        The `TableResult` of the part as JSON values.
+
+    Raises:
+        PartOutdated: The table was dropped, or got another key.
+        psycopg2.Error: A database is unreachable or refused a query.
+    """
+    chosen = Part.from_json(part)
+    with servers(source, target, options) as (ours, theirs):
+        try:
+            works, _ = lay_out(ours, theirs, Patterns([chosen.table]))
+        except NothingToCompare:
+            works = []
+        found = [work for work in works if work.shape.full_name == chosen.table]
+        ends = [end for end in (chosen.range.low, chosen.range.high) if end is not None]
+        if not found or any(len(end) != len(found[0].shape.key) for end in ends):
+            raise PartOutdated(f"{chosen.table} is no longer as it was when the comparison was planned: plan again")
+        work = Work(found[0].shape, chosen.range, found[0].result)
+        engine = Engine(ours, theirs, options, watch=watch)
+        engine.scan(work)
+        engine.settle(work)
+        work.result.finished = work.read and not work.suspects
+    return work.result.to_json()
+
+
+def gather(planned: Mapping[str, Any], results: Iterable[Mapping[str, Any]], options: Options = DEFAULTS) -> Report:
+    """Put the results of a plan's parts together.
+
+    A table with a part that has no result is unfinished, never equal.
+    """
+    tables = {data["table"]: TableResult.from_json(data) for data in planned["results"]}
+    missing: dict[str, int] = {}
+    for part in planned["parts"]:
+        missing[part["table"]] = missing.get(part["table"], 0) + 1
+    for data in results:
+        result = TableResult.from_json(data)
+        missing[result.table] -= 1
+        if result.table in tables:
+            tables[result.table].add(result)
+        else:
+            tables[result.table] = result
+    for name, count in missing.items():
+        if count:
+            table = tables.setdefault(name, TableResult(name))
+            table.finished, table.note = False, f"{count} parts of it have no result"
+    for table in tables.values():
+        del table.examples[options.examples :]
+    ended = sorted(tables.values(), key=lambda table: table.table)
+    return Report(
+        "full",
+        planned["started"],
+        time.time() - datetime.fromisoformat(planned["started"]).timestamp(),
+        planned["cut"],
+        "shown" if options.show_values else "masked",
+        ended,
+    )
+
+
+def _cut(source: Server, target: Server, shape: Shape, rows: int) -> list[Chunk]:
+    if not shape.ranged:
+        return [Chunk()]
+    cuts = list(chunks.cut(source, shape, rows, Chunk()))
+    fit = (target.run(chunks.fits(shape, "target", part)) for part in cuts)
+    return cuts if all(fit) else [Chunk()]
+
+
+def _key(values: Iterable[str] | None) -> Key | None:
+    return None if values is None else tuple(values)
