@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime import database, log
+from runtime_lambdas.runtime.replication import heartbeat
 from runtime_lambdas.runtime.writer import Side
 
 
@@ -21,13 +23,13 @@ def describe(side: Side) -> dict[str, Any]:
     if not database.configured(side):
         return {"configured": False, "reachable": False, "error": "this side does not exist yet"}
     try:
-        return {"configured": True, "reachable": True, **database.transact(side, _read)}
+        return {"configured": True, "reachable": True, **database.transact(side, partial(_read, side=side))}
     except psycopg2.Error as error:
         log.error("database.unreachable", error, side=side)
         return {"configured": True, "reachable": False, "error": str(error).strip()}
 
 
-def _read(running: cursor) -> dict[str, Any]:
+def _read(running: cursor, side: Side) -> dict[str, Any]:
     running.execute("SET TRANSACTION READ ONLY")
     running.execute(
         "SELECT current_setting('server_version'), pg_is_in_recovery(), to_regclass('paymig.heartbeat') IS NOT NULL"
@@ -36,13 +38,10 @@ def _read(running: cursor) -> dict[str, Any]:
     return {
         "version": version.partition(" ")[0],
         "in_recovery": in_recovery,
-        "heartbeat": _heartbeat(running) if beats else None,
+        "heartbeat": _heartbeat(running, side) if beats else None,
     }
 
 
-def _heartbeat(running: cursor) -> dict[str, Any] | None:
-    running.execute(
-        "SELECT beat, beat_at, extract(epoch FROM clock_timestamp() - beat_at)::float8 FROM paymig.heartbeat"
-    )
-    row = running.fetchone()
-    return {"beat": row[0], "beat_at": row[1].isoformat(), "age": round(row[2], 3)} if row else None
+def _heartbeat(running: cursor, side: Side) -> dict[str, Any] | None:
+    beat = heartbeat.read(running, side)
+    return {"beat": beat.number, "beat_at": beat.at.isoformat(), "age": round(beat.age, 3)} if beat else None

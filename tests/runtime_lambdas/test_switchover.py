@@ -1,11 +1,7 @@
-from pathlib import Path
-
 import pytest
 
-from runtime_lambdas import switchover
+from runtime_lambdas.runtime.replication import heartbeat
 from runtime_lambdas.switchover.handler import UnknownAction, handler
-
-HEARTBEAT = Path(switchover.__path__[0]) / "heartbeat.sql"
 
 
 def status():
@@ -27,10 +23,10 @@ def test_status_tells_of_both_databases(source, target, control):
 
 
 def test_status_tells_of_the_last_beat(source):
-    source.run(HEARTBEAT.read_text())
+    source.run(heartbeat.DEFINITION)
     source.run(f"GRANT USAGE ON SCHEMA paymig TO {source.role}; GRANT SELECT ON paymig.heartbeat TO {source.role}")
     assert status()["source"]["heartbeat"] is None
-    source.run("INSERT INTO paymig.heartbeat VALUES (1, 41, now() - interval '5 seconds')")
+    source.run("INSERT INTO paymig.heartbeat VALUES ('source', 41, now() - interval '5 seconds')")
     beat = status()["source"]["heartbeat"]
     assert beat["beat"] == 41
     assert 5 <= beat["age"] < 60

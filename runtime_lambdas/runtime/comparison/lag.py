@@ -67,6 +67,6 @@ def _read(running: cursor) -> _Beat:
     [(now, readable)] = running.fetchall()
     if not readable:
         return _Beat(now, None)
-    running.execute("SELECT clock_timestamp(), (SELECT beat_at FROM paymig.heartbeat WHERE id = 1)")
+    running.execute("SELECT clock_timestamp(), (SELECT max(beat_at) FROM paymig.heartbeat)")
     [(now, beat_at)] = running.fetchall()
     return _Beat(now, beat_at)

@@ -1,0 +1,123 @@
+"""The place in one side's log that the other has reached: a logical slot, which holds that log until it is dropped."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from psycopg2 import errors
+from psycopg2.extensions import cursor
+
+from runtime_lambdas.runtime.replication.engine import NotReady
+
+_PLUGIN = "pgoutput"
+_CREATE_SECONDS, _FREE_SECONDS = 60, 10.0
+
+_READ = """
+SELECT active, wal_status, confirmed_flush_lsn::text, plugin,
+       pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint
+FROM pg_replication_slots WHERE slot_name = %s AND database = current_database()
+"""
+_LONG = """
+SELECT pid, usename, extract(epoch FROM clock_timestamp() - xact_start)::int FROM pg_stat_activity
+WHERE xact_start < clock_timestamp() - interval '10 seconds' AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A slot as it is now.
+
+    Attributes:
+        active: whether somebody reads from it.
+        lost: whether log that it needs is gone.
+        confirmed: up to where its reader has everything.
+        behind: bytes of log from there to now.
+    """
+
+    active: bool
+    lost: bool
+    confirmed: str
+    behind: int
+
+
+def read(running: cursor, name: str) -> Slot | None:
+    """Look a slot up; None where this database has none of that name."""
+    running.execute(_READ, (name,))
+    row = running.fetchone()
+    if row is None:
+        return None
+    active, status, confirmed, plugin, behind = row
+    return Slot(active, status == "lost" or plugin != _PLUGIN or confirmed is None, confirmed or "", behind or 0)
+
+
+def create(running: cursor, name: str) -> None:
+    """Make a new slot, instead of one that nobody reads from.
+
+    Raises:
+        NotReady: Somebody reads from one of that name, or a transaction that began before has not ended in time.
+    """
+    drop(running, name)
+    running.execute("SELECT set_config('statement_timeout', %s, false)", (f"{_CREATE_SECONDS}s",))
+    try:
+        running.execute("SELECT FROM pg_create_logical_replication_slot(%s, %s)", (name, _PLUGIN))
+    except errors.QueryCanceled as error:
+        running.execute(_LONG)
+        row = running.fetchone()
+        who = f"process {row[0]} of {row[1]} has been in one for {row[2]} s" if row else "it has ended by now"
+        raise NotReady(
+            f"the slot {name} could not be made in {_CREATE_SECONDS} s: that waits until every transaction that writes "
+            f"has ended ({who}). End it, and start again."
+        ) from error
+    finally:
+        running.execute("SET statement_timeout = 0")
+
+
+def drop(running: cursor, name: str) -> None:
+    """Drop a slot, once its reader has gone; where there is none, nothing happens.
+
+    Raises:
+        NotReady: Somebody still reads from it.
+    """
+    deadline = time.monotonic() + _FREE_SECONDS
+    while (found := read(running, name)) is not None:
+        if not found.active:
+            try:
+                running.execute("SELECT pg_drop_replication_slot(%s)", (name,))
+            except (errors.ObjectInUse, errors.UndefinedObject):
+                continue
+            return
+        if time.monotonic() > deadline:
+            raise NotReady(
+                f"somebody reads from the slot {name}, as pg_stat_replication shows: is this migration run twice?"
+            )
+        time.sleep(0.05)
+
+
+def drop_those_of_loads(running: cursor, reader: int) -> None:
+    """Drop what the tables' own first loads left behind, where a subscription ended in the middle of them."""
+    running.execute(
+        "SELECT slot_name FROM pg_replication_slots WHERE database = current_database() AND slot_name ~ %s",
+        (f"^pg_{reader}_sync_",),
+    )
+    for (name,) in running.fetchall():
+        drop(running, name)
+
+
+def advance_to_now(running: cursor, name: str) -> None:
+    """Skip everything that was committed up to now.
+
+    Raises:
+        NotReady: The server did not go that far; nothing was lost.
+    """
+    # What a worker applies is committed without waiting for the disk, and a slot goes no further than the disk: this
+    # transaction waits for it.
+    running.execute("SET synchronous_commit = on")
+    running.execute("SELECT pg_logical_emit_message(true, 'paymig', 'position')")
+    running.execute("SELECT pg_current_wal_insert_lsn()")
+    (reached,) = running.fetchone() or ("0/0",)
+    running.execute(
+        "SELECT end_lsn >= %s::pg_lsn FROM pg_replication_slot_advance(%s, %s::pg_lsn)", (reached, name, reached)
+    )
+    if running.fetchone() != (True,):
+        raise NotReady(f"the slot {name} was not advanced to {reached}: somebody writes there")
