@@ -19,6 +19,7 @@ COMMANDS = {
     "compile": "Compile a spec to CloudFormation templates and Lambda bundles.",
     "plan": "Show what a deploy would change, before any change set.",
     "evidence": "Show which resources speak for PCI DSS, requirement by requirement.",
+    "policy": "Print the least IAM policy for an operator, a reviewer or CloudFormation.",
     "graph": "Draw the components and what flows between them.",
     "schema": "Print the JSON Schema of migration.yaml, for editors.",
     "deploy": "Deploy the stacks by change set and follow them to the end.",

@@ -61,6 +61,7 @@ class Deployer:
         why: the operator's words, for the journal.
         accepted_drift: places, such as `Database/Cluster`, that may differ from their template.
         allowed_replacements: places or logical ids that may be replaced or deleted with the state they hold.
+        role: the ARN of the role that CloudFormation acts as from now on; None for the one it has, or the caller.
     """
 
     aws: Aws
@@ -70,6 +71,7 @@ class Deployer:
     why: str = ""
     accepted_drift: Collection[str] = ()
     allowed_replacements: Collection[str] = ()
+    role: str | None = None
 
     def run(self, yes: bool, execute: bool = True) -> Deployment:
         """Deploy; where another deploy is under way, follow that one first.
@@ -84,7 +86,7 @@ class Deployer:
             StackFailed: CloudFormation rolled back; the message holds the root cause and its line of the spec.
         """
         started = time.monotonic()
-        base = bootstrap.ensure(self.aws, self._watch.execute, self._watch.settle)
+        base = bootstrap.ensure(self.aws, self._watch.execute, self._watch.settle, self.role)
         uploaded = artefacts.upload(self.aws, base.bucket, self._objects())
         self.console.say(f"Artefacts: {len(uploaded.sent)} sent, {uploaded.already_there} already in {base.bucket}")
         journal = Journal(self.aws.client("dynamodb"), base.journal_table, self._name, self.aws.caller())
@@ -167,6 +169,7 @@ class Deployer:
             {"TemplateURL": self._template_url(base.bucket)},
             self._parameters(base, live),
             tags_of(self.spec.migration),
+            self.role,
         )
         if proposed is None:
             return "unchanged", None
@@ -205,6 +208,7 @@ class Deployer:
             {"UsePreviousTemplate": True},
             current.parameters | wanted,
             tags_of(self.spec.migration),
+            self.role,
         )
         if proposed is not None:
             self._execute(holding, "record the live weights", proposed, live)

@@ -48,7 +48,7 @@ def journal_table(aws: Aws) -> str | None:
     return found.journal_table if found else None
 
 
-def propose(aws: Aws) -> change_set.ChangeSet | None:
+def propose(aws: Aws, role: str | None = None) -> change_set.ChangeSet | None:
     """Prepare what is missing of the bootstrap stack; None when it is complete."""
     found = stack.describe(aws, STACK)
     try:
@@ -58,7 +58,9 @@ def propose(aws: Aws) -> change_set.ChangeSet | None:
         raise Refused(refused.message, mend) from refused
     change_set.clean(aws, found)
     template = bootstrap(_missing_roles(aws, found))
-    return change_set.propose(aws, STACK, found, {"TemplateBody": template.decode()}, {}, {"Application": "paymig"})
+    return change_set.propose(
+        aws, STACK, found, {"TemplateBody": template.decode()}, {}, {"Application": "paymig"}, role
+    )
 
 
 def _missing_roles(aws: Aws, found: stack.Stack | None) -> frozenset[str]:
@@ -77,7 +79,12 @@ def _role_exists(aws: Aws, role: str) -> bool:
     return True
 
 
-def ensure(aws: Aws, follow: Callable[[change_set.ChangeSet], None], settle: Callable[[str], object]) -> Bootstrap:
+def ensure(
+    aws: Aws,
+    follow: Callable[[change_set.ChangeSet], None],
+    settle: Callable[[str], object],
+    role: str | None = None,
+) -> Bootstrap:
     """Make the bootstrap stack, or bring it up to date.
 
     Several first deploys may do this at once: no lease guards it, since the lease lives in the very table it makes.
@@ -86,11 +93,12 @@ def ensure(aws: Aws, follow: Callable[[change_set.ChangeSet], None], settle: Cal
         aws: where.
         follow: executes a change set and follows it to its end.
         settle: follows what is under way on a stack, if anything, to its end.
+        role: as of `change_set.propose`.
     """
     for _ in range(_TRIES):
         settle(STACK)
         try:
-            proposed = propose(aws)
+            proposed = propose(aws, role)
             if proposed is not None:
                 follow(proposed)
         except change_set.Overtaken:

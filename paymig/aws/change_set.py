@@ -82,6 +82,7 @@ def propose(
     template: Mapping[str, Any],
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
+    role: str | None = None,
 ) -> ChangeSet | None:
     """Create a change set and wait until it is ready.
 
@@ -92,6 +93,7 @@ def propose(
         template: `{"TemplateURL": ...}`, `{"TemplateBody": ...}` or `{"UsePreviousTemplate": True}`.
         parameters: every parameter's value.
         tags: tags of the stack, which CloudFormation hands on to its resources.
+        role: the ARN of the role that CloudFormation acts as from now on; None for the one it has, or the caller.
 
     Returns:
         The change set, or None when there is nothing to change.
@@ -113,6 +115,7 @@ def propose(
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
             Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
             ClientToken=name,
+            **({"RoleARN": role} if role else {}),
             **template,
         )
     except ClientError as error:

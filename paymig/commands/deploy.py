@@ -18,6 +18,7 @@ from paymig.options import allow_replace_option, operation, why_option, yes_opti
     help="Deploy although this resource, which holds state, was changed by hand. May be repeated.",
 )
 @allow_replace_option
+@click.option("--role-arn", metavar="ARN", help="The role that CloudFormation acts as, now and from now on.")
 @operation(stream=True)
 def command(
     at: Operation,
@@ -26,6 +27,7 @@ def command(
     no_execute: bool,
     accepted: tuple[str, ...],
     allow_replace: tuple[str, ...],
+    role_arn: str | None,
 ) -> None:
     """Deploy SPEC: upload what changed, show the change set, ask, execute, follow every nested stack to the end.
 
@@ -40,7 +42,7 @@ def command(
     from compiler.compile import compile_spec
     from paymig.deploy import Deployer
 
-    deployer = Deployer(at.aws, at.spec, compile_spec(at.spec), at.console, why, accepted, allow_replace)
+    deployer = Deployer(at.aws, at.spec, compile_spec(at.spec), at.console, why, accepted, allow_replace, role_arn)
     done = deployer.run(yes=yes, execute=not no_execute)
     text = f"{done.stack}: {done.outcome} in {done.seconds:.1f} s"
     if done.outcome == "proposed":

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from compiler.compile import Compiled, compile_spec, write
 from compiler.linked import link
-from compiler.plan import provider_schemas
+from compiler.plan import permissions, provider_schemas
 from compiler.plan.compare import Action, Change, Plan, compare
 from compiler.plan.replacements import FILE, Effect, effect_of, table
 from compiler.plan.sources import NotCompiled, folder_locator, locator, read_folder, templates_of
@@ -179,8 +179,9 @@ def test_the_effect_is_the_provider_schemas(type_: str, path: tuple[str, ...], e
 
 
 def test_the_table_is_fresh() -> None:
-    written = Path(provider_schemas.__file__).with_name(FILE).read_text()
-    assert written == provider_schemas.text(), "run python -m compiler.plan.provider_schemas"
+    for name, row in ((FILE, provider_schemas.replacement), (permissions.FILE, provider_schemas.permission)):
+        written = Path(provider_schemas.__file__).with_name(name).read_text()
+        assert written == provider_schemas.text(row), "run python -m compiler.plan.provider_schemas"
 
 
 def test_the_table_knows_every_type_in_use(compiled: Compiled) -> None:

@@ -27,6 +27,11 @@ _RESTORABLE = (
 )
 
 
+def nested_name(parent: str, logical_id: str) -> str:
+    """Generate the name of a nested stack, as CloudFormation does."""
+    return f"{parent}-{logical_id}-{uuid.uuid4().hex[:12].upper()}"
+
+
 class NestedStack(ResourceType):
     """A stack in a stack: its `Ref` is the child's id, its attributes are the child's outputs."""
 
@@ -35,7 +40,7 @@ class NestedStack(ResourceType):
 
     def create(self, place: Place, props: Properties) -> Provisioned:
         """Deploy the child; a child that fails has rolled back and is deleted before this raises."""
-        name = f"{place.stack_name}-{place.logical_id}-{uuid.uuid4().hex[:12].upper()}"
+        name = nested_name(place.stack_name, place.logical_id)
         stack_id = host.arn("cloudformation", f"stack/{name}/{uuid.uuid4()}")
         child = {
             "StackName": name,

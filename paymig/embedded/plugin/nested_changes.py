@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from paymig.embedded.plugin import host
-from paymig.embedded.plugin.nested import NestedStack
+from paymig.embedded.plugin.nested import NestedStack, nested_name
 
 _UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 _ROOT = "_root_change_set"
@@ -80,7 +80,7 @@ def _child_change_set(parent: dict[str, Any], change: dict[str, Any], root: str)
     old: dict[str, Any] = next(
         (one for one in stacks.values() if one["StackId"] == change.get("PhysicalResourceId")), {}
     )
-    name = old.get("StackName", f"{parent['StackName']}-{change['LogicalResourceId']}")
+    name = old.get("StackName") or nested_name(parent["StackName"], change["LogicalResourceId"])
     stack_id = old.get("StackId") or host.arn("cloudformation", f"stack/{name}/{uuid.uuid4()}")
     props = parent["_template"]["Resources"][change["LogicalResourceId"]]["Properties"]
     url = _resolved(parent, props["TemplateURL"])

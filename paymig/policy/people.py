@@ -1,0 +1,34 @@
+"""What an operator needs for every command, and a reviewer for those that only look."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from compiler.compile import Compiled
+from paymig.policy.places import places
+from paymig.policy.rights import DETECTION, RIGHTS, Right
+from paymig.policy.service_role import bound, wanted
+from paymig.policy.statements import Statement
+
+REVIEWING = frozenset({"history", "plan", "status"})
+"""The commands that change nothing, not even the journal."""
+
+
+def operator(compiled: Compiled) -> list[Statement]:
+    """Give the rights for every command."""
+    return _statements(compiled, RIGHTS)
+
+
+def reviewer(compiled: Compiled) -> list[Statement]:
+    """Give the rights for the commands that only look."""
+    return _statements(compiled, [right for right in RIGHTS if REVIEWING & set(right.commands.split())])
+
+
+def _statements(compiled: Compiled, rights: Iterable[Right]) -> list[Statement]:
+    by_place: defaultdict[str, set[str]] = defaultdict(set)
+    for right in rights:
+        by_place[right.place].add(right.action)
+    known = places(compiled)
+    made = [known[name].statement(name, tuple(sorted(actions))) for name, actions in sorted(by_place.items())]
+    if any(DETECTION in actions for actions in by_place.values()):
+        made += bound(compiled, wanted(compiled).read, "Drift")
+    return made

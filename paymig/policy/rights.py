@@ -1,0 +1,82 @@
+"""What the commands ask of AWS, one line a right: an action, where, and which commands need it.
+
+A command that makes a new call needs a line here; `tests/paymig/test_policy.py` records every call of every command and
+fails until the table says exactly what was called. A place is one of `paymig.policy.places`.
+"""
+
+from typing import NamedTuple
+
+
+class Right(NamedTuple):
+    """One action on one place.
+
+    Attributes:
+        place: where, by its name in `places`.
+        commands: which commands need it, with spaces between.
+        because: the call on whose behalf AWS asks for it, where the action is not that of the call itself.
+    """
+
+    action: str
+    place: str
+    commands: str
+    because: str = ""
+
+
+RIGHTS = (
+    Right("cloudformation:CreateChangeSet", "Bootstrap", "deploy"),
+    Right("cloudformation:CreateChangeSet", "Root", "deploy"),
+    Right("cloudformation:DeleteChangeSet", "Bootstrap", "deploy"),
+    Right("cloudformation:DeleteChangeSet", "Root", "deploy rollback"),
+    Right("cloudformation:DeleteStack", "Root", "deploy destroy"),
+    Right("cloudformation:DescribeChangeSet", "Bootstrap", "deploy"),
+    Right("cloudformation:DescribeChangeSet", "Nested", "deploy"),
+    Right("cloudformation:DescribeChangeSet", "Root", "deploy"),
+    Right("cloudformation:DescribeStackDriftDetectionStatus", "Anywhere", "deploy"),
+    Right("cloudformation:DescribeStackEvents", "Bootstrap", "deploy"),
+    Right("cloudformation:DescribeStackEvents", "Nested", "deploy destroy"),
+    Right("cloudformation:DescribeStackEvents", "Root", "deploy destroy"),
+    Right("cloudformation:DescribeStackResourceDrifts", "Nested", "deploy"),
+    Right("cloudformation:DescribeStackResourceDrifts", "Root", "deploy"),
+    Right("cloudformation:DescribeStacks", "Bootstrap", "deploy destroy history rollback shift unlock"),
+    Right("cloudformation:DescribeStacks", "Root", "deploy destroy plan rollback shift status"),
+    Right("cloudformation:DetectStackDrift", "Nested", "deploy"),
+    Right("cloudformation:DetectStackDrift", "Root", "deploy"),
+    Right("cloudformation:ExecuteChangeSet", "Bootstrap", "deploy"),
+    Right("cloudformation:ExecuteChangeSet", "Root", "deploy"),
+    Right("cloudformation:GetStackPolicy", "Nested", "deploy"),
+    Right("cloudformation:GetStackPolicy", "Root", "deploy"),
+    Right("cloudformation:GetTemplate", "Nested", "deploy plan"),
+    Right("cloudformation:GetTemplate", "Root", "deploy plan"),
+    Right("cloudformation:ListChangeSets", "Bootstrap", "deploy"),
+    Right("cloudformation:ListChangeSets", "Root", "deploy rollback shift"),
+    Right("cloudformation:ListStackResources", "Bootstrap", "deploy"),
+    Right("cloudformation:ListStackResources", "Nested", "deploy destroy status"),
+    Right("cloudformation:ListStackResources", "Root", "deploy destroy plan status"),
+    Right("cloudformation:SetStackPolicy", "Nested", "deploy"),
+    Right("cloudformation:SetStackPolicy", "Root", "deploy"),
+    Right("cloudformation:UpdateTerminationProtection", "Root", "deploy destroy"),
+    Right("cloudwatch:DescribeAlarms", "Anywhere", "status"),
+    Right("dynamodb:ConditionCheckItem", "Journal", "deploy destroy rollback shift", "dynamodb:TransactWriteItems"),
+    Right("dynamodb:GetItem", "Journal", "deploy destroy history rollback shift unlock"),
+    Right("dynamodb:ListTables", "Anywhere", "rollback"),
+    Right("dynamodb:PutItem", "Journal", "deploy destroy rollback shift unlock"),
+    Right("dynamodb:PutItem", "Journal", "deploy destroy rollback shift unlock", "dynamodb:TransactWriteItems"),
+    Right("dynamodb:Query", "Journal", "deploy destroy history rollback shift unlock"),
+    Right("elasticloadbalancing:ModifyLoadBalancerAttributes", "LoadBalancer", "destroy"),
+    Right("iam:GetRole", "AccountRoles", "deploy"),
+    Right("iam:PassRole", "ServiceRole", "deploy", "cloudformation:CreateChangeSet"),
+    Right("rds:ModifyDBCluster", "Cluster", "destroy"),
+    Right("route53:ChangeResourceRecordSets", "Record", "rollback shift"),
+    Right("route53:GetChange", "Changes", "rollback shift"),
+    Right("route53:ListResourceRecordSets", "Zone", "deploy destroy rollback shift status"),
+    Right("s3:GetObject", "Artefacts", "deploy", "cloudformation:CreateChangeSet"),
+    Right("s3:GetObject", "Artefacts", "deploy", "s3:HeadObject"),
+    Right("s3:ListBucket", "ArtefactBucket", "deploy", "s3:HeadObject"),
+    Right("s3:PutObject", "Artefacts", "deploy"),
+)
+
+FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it says whose name the journal notes."}
+"""Calls that take no right."""
+
+DETECTION = "cloudformation:DetectStackDrift"
+"""The call in which CloudFormation reads every resource with the caller's own rights."""

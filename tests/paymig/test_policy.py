@@ -1,0 +1,235 @@
+"""`paymig policy` against what the commands really call: nothing is missing, and nothing is too much."""
+
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from click.testing import CliRunner, Result
+
+from compiler.compile import compile_spec
+from compiler.plan.permissions import needs
+from paymig.cli import cli
+from paymig.errors import AwsError
+from paymig.journal.opening import open_journal
+from paymig.policy.formats import FOR, FORMATS
+from paymig.policy.people import REVIEWING
+from paymig.policy.places import ANYWHERE, places, service_role
+from paymig.policy.rights import RIGHTS
+from paymig.policy.statements import LARGEST, size, split
+from paymig.rehearsal.stage import open_stage
+from runtime_lambdas.runtime.journal.hold import hold
+from schemas.load import load
+from tests.examples import EXAMPLES, SPECS
+from tests.paymig.iam import Asked, World, allows, asked
+from tests.paymig.operators import another
+from tests.paymig.recording import Call, Recorder
+
+SPEC = load(SPECS / "payments.yaml")
+NAME = SPEC.migration.full_name
+
+
+class Desk:
+    """An operator who types commands, and the recorder beside them."""
+
+    def __init__(self, stage: Any, recorder: Recorder, folder: Path) -> None:
+        self.stage, self.recorder = stage, recorder
+        self.spec = folder / "payments.yaml"
+        shutil.copytree(SPECS, folder, dirs_exist_ok=True)
+
+    def run(self, command: str, *arguments: str, code: int = 0, **heard: Any) -> Result:
+        with self.recorder.during(command, **heard):
+            done = CliRunner().invoke(cli, [command, str(self.spec), *arguments], env=self.stage.embedded.environment())
+        got = getattr(done.exception, "exit_code", done.exit_code)
+        assert got == code, done.exception or done.output
+        return done
+
+    def change(self, memory: int) -> None:
+        self.spec.write_text(self.spec.read_text().replace("memory: 512MiB", f"memory: {memory}MiB"))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Asked], Any]]:
+    """Every command that talks to AWS, through all that it may meet, as what it asked for."""
+    with open_stage(SPEC.migration) as stage, pytest.MonkeyPatch.context() as patch:
+        recorder = Recorder()
+        recorder.install(patch)
+        desk = Desk(stage, recorder, tmp_path_factory.mktemp("specs"))
+        rehearse(desk)
+        world = World(stage.aws.region, stage.embedded.account_id, {"Migration": NAME})
+        yield list(dict.fromkeys(frozen(one) for call in recorder.located() for one in asked(call, world))), stage
+
+
+def frozen(one: Asked) -> Asked:
+    """The same, to be told apart by value."""
+    return one._replace(context=tuple(sorted((key, tuple(values)) for key, values in one.context.items())))
+
+
+def thawed(one: Asked) -> Asked:
+    return one._replace(context=dict(one.context))
+
+
+def rehearse(desk: Desk) -> None:
+    role = f"arn:aws:iam::{desk.stage.embedded.account_id}:role/{service_role(NAME)}"
+    desk.run("deploy", "--yes", amend=refuse_templates_of(NAME), code=6)
+    desk.run("deploy", "--yes", "--role-arn", role)
+    desk.run("status")
+    desk.run("plan")
+    desk.run("shift", "--to", "1%", "--yes")
+    desk.change(memory=768)
+    desk.run("deploy", "--no-execute")
+    desk.run("deploy", "--yes")
+    desk.change(memory=1024)
+    desk.spec.write_text(desk.spec.read_text().replace("memory: 768MiB", "memory: 1024MiB"))
+    desk.run("deploy", "--no-execute")
+    desk.run("rollback", "--yes")
+    desk.run("shift", "--to", "1%", "--yes")
+    desk.run("rollback", "--yes", judge=cut_off("cloudformation"))
+    desk.run("history")
+    with hold(open_journal(another(desk.stage), NAME), "shift", "gone to lunch"):
+        desk.run("unlock", "--yes")
+    desk.run("destroy", "--yes")
+
+
+def refuse_templates_of(stack: str) -> Any:
+    """CloudFormation finds the template of a stack that is new wrong."""
+
+    def amend(operation: str, answer: dict[str, Any]) -> None:
+        if operation == "DescribeChangeSet" and answer.get("StackName") == stack:
+            answer |= {"Status": "FAILED", "StatusReason": "Template error: the one of this test"}
+
+    return amend
+
+
+def cut_off(service: str) -> Any:
+    def judge(call: Call) -> None:
+        if call.service == service:
+            raise EndpointConnectionError(endpoint_url=f"https://{service}.example.com")
+
+    return judge
+
+
+def test_the_operator_may_do_what_the_commands_do(recorded: tuple[list[Asked], Any]) -> None:
+    policy = [statement.to_json() for statement in FOR["operator"](compile_spec(SPEC))]
+    refused = [one for one in map(thawed, recorded[0]) if not any(allows(statement, one) for statement in policy)]
+    assert refused == []
+
+
+def test_no_right_goes_unused(recorded: tuple[list[Asked], Any]) -> None:
+    """Each line of the table was asked for, there, on behalf of that call, by exactly those commands."""
+    known = places(compile_spec(SPEC))
+    used: defaultdict[Any, set[str]] = defaultdict(set)
+    for one in map(thawed, recorded[0]):
+        at = [
+            right
+            for right in RIGHTS
+            if (right.action, right.because) == (one.action, one.because)
+            and allows(known[right.place].statement("x", (one.action,)).to_json(), one)
+        ]
+        assert len(at) == 1, f"{one} is said by {at} in paymig.policy.rights, not by one line"
+        used[at[0]].add(one.command)
+    assert {right: set(right.commands.split()) for right in RIGHTS} == used
+
+
+def test_each_resource_of_the_operator_is_used(recorded: tuple[list[Asked], Any]) -> None:
+    """Not a nested stack or a folder too many is named."""
+    everything = [thawed(one) for one in recorded[0]]
+    for statement in FOR["operator"](compile_spec(SPEC)):
+        if not statement.sid.startswith("Drift"):
+            for resource in statement.resources:
+                alone = {**statement.to_json(), "Resource": [resource]}
+                assert any(allows(alone, one) for one in everything), f"{statement.sid}: {resource}"
+
+
+def test_a_wildcard_alone_has_its_reason() -> None:
+    for who in ("operator", "reviewer"):
+        for statement in FOR[who](compile_spec(SPEC)):
+            assert not any("*" in action for action in statement.actions)
+            if statement.resources == ("*",) and not statement.sid.startswith("Drift"):
+                assert set(statement.actions) <= ANYWHERE.keys()
+
+
+def test_drift_detection_reads_what_the_templates_hold() -> None:
+    compiled = compile_spec(SPEC)
+    drift = [one for one in FOR["operator"](compiled) if one.sid.startswith("Drift")]
+    actions = {action for statement in drift for action in statement.actions}
+    assert {"ec2:DescribeVpcs", "rds:DescribeDBClusters", "lambda:GetFunction", "kms:DescribeKey"} <= actions
+    assert actions <= needs({*json_types(compiled)}).read | needs({"AWS::DynamoDB::Table"}).read
+    assert not any(action.split(":")[1].startswith(("Create", "Delete", "Put", "Modify")) for action in actions)
+
+
+def json_types(compiled: Any) -> set[str]:
+    return {
+        found["Type"] for body in compiled.templates.values() for found in json.loads(body)["Resources"].values()
+    } | {"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::DynamoDB::Table"}
+
+
+def test_a_reviewer_looks_and_touches_nothing(tmp_path: Path) -> None:
+    policy = [statement.to_json() for statement in FOR["reviewer"](compile_spec(SPEC))]
+    with open_stage(SPEC.migration) as stage, pytest.MonkeyPatch.context() as patch:
+        recorder = Recorder()
+        desk = Desk(stage, recorder, tmp_path / "specs")
+        world = World(stage.aws.region, stage.embedded.account_id, {"Migration": NAME})
+        desk.run("deploy", "--yes")
+        recorder.install(patch)
+
+        def enforce(call: Call) -> None:
+            for one in asked(call, world):
+                if not any(allows(statement, one) for statement in policy):
+                    error = {"Code": "AccessDenied", "Message": f"not authorized to perform {one.action}"}
+                    raise ClientError({"Error": error}, call.operation)  # type: ignore[arg-type]
+
+        for command in sorted(REVIEWING):
+            desk.run(command, judge=enforce)
+        for command, code in (("shift --to 1%", 1), ("destroy", 1), ("rollback", AwsError.exit_code)):
+            # The first two end with the SDK's own error, which the command line words and gives the same exit code.
+            refused = desk.run(*command.split(), "--yes", judge=enforce, code=code)
+            assert "not authorized to perform dynamodb:" in str(refused.exception)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("who", FOR)
+def test_every_example_has_its_policies(name: str, who: str) -> None:
+    compiled = compile_spec(load(SPECS / f"{name}.yaml"))
+    statements = FOR[who](compiled)
+    assert len({one.sid for one in statements}) == len(statements)
+    parts = list(split(statements))
+    assert all(size(part) <= LARGEST for part in parts)
+    pairs = {(action, resource) for one in statements for action in one.actions for resource in one.resources}
+    cut = {(action, r) for part in parts for one in part for action in one.actions for r in one.resources}
+    assert cut == pairs, "cutting loses nothing and adds nothing"
+    assert json.loads(FORMATS["json"](compiled, who))["Statement"]
+    assert json.loads(FORMATS["template"](compiled, who))["Resources"].keys() >= {"Policy1"}
+    assert f"Rights of {who} for {compiled.migration.full_name}" in FORMATS["markdown"](compiled, who)
+
+
+def test_the_service_role_covers_what_is_in_the_templates() -> None:
+    """Also what a patch or a stack of one's own brings in; roles may be passed to the services they trust alone."""
+    for name, wanted in (
+        ("logical-vpn", {"ec2:CreateVpnConnection", "route53resolver:CreateResolverRule"}),
+        ("own-api", {"directconnect:CreateDirectConnectGatewayAssociation", "dms:CreateReplicationInstance"}),
+        ("together", {"dms:CreateReplicationConfig"}),
+    ):
+        statements = FOR["cloudformation"](compile_spec(load(SPECS / f"{name}.yaml")))
+        actions = {action for one in statements for action in one.actions}
+        assert wanted <= actions
+        assert not any("*" in action for action in actions)
+        [passing] = [one for one in statements if "iam:PassRole" in one.actions]
+        assert passing.resources != ("*",)
+        assert "lambda.amazonaws.com" in passing.condition["StringEquals"]["iam:PassedToService"]
+        assert not any("*" in service for service in passing.condition["StringEquals"]["iam:PassedToService"])
+    plain = FOR["cloudformation"](compile_spec(load(SPECS / "minimal.yaml")))
+    assert "ec2:CreateVpnConnection" not in {action for one in plain for action in one.actions}
+
+
+def test_what_publishes_no_rights_is_named(tmp_path: Path) -> None:
+    shutil.copytree(SPECS, tmp_path, dirs_exist_ok=True)
+    own = tmp_path / "stacks" / "reports.yaml"
+    own.write_text("Resources: {Wait: {Type: AWS::CloudFormation::WaitConditionHandle}}")
+    done = CliRunner().invoke(cli, ["policy", str(tmp_path / "own-api.yaml"), "--for", "cloudformation"])
+    assert done.exit_code == 0
+    assert "AWS::CloudFormation::WaitConditionHandle" in done.stderr
