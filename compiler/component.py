@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from troposphere import AWSObject, Output, Parameter, Ref, Tags, Template
 
 from compiler import exceptions
+from compiler.names import MIGRATION_TAG
 
 R = TypeVar("R", bound=AWSObject)
 
@@ -83,7 +84,7 @@ class Component:
             The resource itself, to refer to.
         """
         self._tag(resource)
-        if metadata := exceptions.metadata(self.name, resource):
+        if metadata := exceptions.metadata(self.name, resource, self._tags.get(MIGRATION_TAG, "")):
             resource.Metadata = metadata
         self.causes[title(resource)] = Cause(cause, properties)
         self.template.add_resource(resource)

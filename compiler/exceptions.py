@@ -16,7 +16,7 @@ class Exemption(NamedTuple):
     """Rules that a resource does not follow, and why not.
 
     Attributes:
-        rules: as their scanner names them.
+        rules: as their scanner names them; `<Migration>` stands for the migration's full name.
         reason: one or two sentences.
         only: the resources, as Component.LogicalId; none are all of the type.
         having: only where this property is set.
@@ -42,6 +42,7 @@ def _wildcards(*resources: str) -> tuple[str, ...]:
 _IN_VPC = ("Api.FunctionRole", "Control.SwitchoverRole", "Database.SecretRotationRole", "Validation.ValidationRole")
 _SOURCE_READERS = ("Api.FunctionRole", "Control.SwitchoverRole", "Replication.SecretsRole", "Validation.ValidationRole")
 _KEYS = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*"
+_STACK = "arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/<Migration>/*"
 _OS_METRICS = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:RDSOSMetrics:*"
 
 _ONE_ACCESS_LIST = Exemption(
@@ -107,6 +108,11 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
         Exemption(
             _wildcards("arn:<AWS::Partition>:route53:::change/*"),
             "The id of a change is known only once it is made; this right reads its state.",
+            ("Validation.RollbackRole",),
+        ),
+        Exemption(
+            _wildcards(_STACK),
+            "The root stack's id, which no nested stack can refer to; its name is the migration's.",
             ("Validation.RollbackRole",),
         ),
         Exemption(
@@ -193,18 +199,19 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
 """The exceptions by resource type."""
 
 
-def metadata(component: str, resource: AWSObject) -> dict[str, Any]:
+def metadata(component: str, resource: AWSObject, migration: str = "") -> dict[str, Any]:
     """What a resource's metadata tells the scanners.
 
     Args:
         component: the component's name.
         resource: the resource, complete.
+        migration: the full name of the migration it belongs to, if it belongs to one.
 
     Returns:
         `checkov` and `cdk_nag` in their own forms, `paymig_scan` for scanners that have none; empty without exceptions.
     """
     given = [
-        (rule, exemption.reason)
+        (rule.replace("<Migration>", migration), exemption.reason)
         for exemption in EXEMPTIONS.get(resource.resource_type or "", ())
         if (not exemption.only or f"{component}.{resource.title}" in exemption.only)
         and (not exemption.having or exemption.having in resource.properties)

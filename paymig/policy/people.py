@@ -13,6 +13,9 @@ REVIEWING = frozenset({"history", "plan", "status"})
 """The commands that change nothing, not even the journal."""
 
 
+_SECRETS = frozenset({"secretsmanager:GetSecretValue"})
+
+
 def operator(compiled: Compiled) -> list[Statement]:
     """Give the rights for every command."""
     return _statements(compiled, RIGHTS)
@@ -30,5 +33,10 @@ def _statements(compiled: Compiled, rights: Iterable[Right]) -> list[Statement]:
     known = places(compiled)
     made = [known[name].statement(name, tuple(sorted(actions))) for name, actions in sorted(by_place.items())]
     if any(DETECTION in actions for actions in by_place.values()):
-        made += bound(compiled, wanted(compiled).read, "Drift")
+        made += bound(compiled, {action for action in wanted(compiled).read if _looks(action)}, "Drift")
     return made
+
+
+def _looks(action: str) -> bool:
+    """Whether an action only shows settings; providers name more for a read, such as a secret's value."""
+    return action.partition(":")[2].startswith(("Describe", "Get", "List")) and action not in _SECRETS

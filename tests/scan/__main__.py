@@ -13,8 +13,9 @@ from compiler.bootstrap import bootstrap
 from compiler.compile import compile_spec
 from compiler.lint import lint
 from schemas.load import load
-from tests.examples import EXAMPLES
-from tests.scan.scanners import HERE, SCANNERS, Finding, Tools
+from tests.examples import EXAMPLES, SPECS
+from tests.scan.policies import accepted, printed
+from tests.scan.scanners import HERE, SCANNERS, Finding, Tools, judged
 
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "scan"
@@ -52,7 +53,7 @@ def _install(*command: str, folder: Path = ROOT) -> None:
 
 def compile_to(name: str) -> tuple[Path, list[Finding]]:
     """Compile an example; gives its folder of templates and cfn-lint's findings, warnings and notes among them."""
-    compiled = compile_spec(load(ROOT / "specs" / f"{name}.yaml"))
+    compiled = compile_spec(load(SPECS / f"{name}.yaml"))
     folder = BUILD / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -86,6 +87,8 @@ def main() -> int:
         exceptions |= exempted(folder)
         for scanner in SCANNERS:
             found += scanner(tools, folder)
+        on_policies = judged(tools, list(printed(load(SPECS / f"{name}.yaml"))))
+        found += [one for one in on_policies if not accepted(one.rule, one.text)]
     standing = BUILD / "bootstrap"
     standing.mkdir(exist_ok=True)
     (standing / "bootstrap.json").write_bytes(bootstrap())

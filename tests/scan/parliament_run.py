@@ -5,9 +5,19 @@ import sys
 
 import parliament
 
-answer = []
-for index, document in enumerate(json.load(sys.stdin)):
-    for found in parliament.analyze_policy_string(json.dumps(document), include_community_auditors=True).findings:
+
+def words(found):
+    """Parliament's sentence about a finding; it has none for those of its community's auditors."""
+    try:
         explained = parliament.enhance_finding(found)
-        answer.append([index, explained.issue, f"{explained.title}: {explained.detail}"])
+    except Exception:  # it is the only kind that it raises
+        return json.dumps(found.detail or found.location, default=str)
+    return f"{explained.title}: {explained.detail}"
+
+
+answer = [
+    [index, found.issue, words(found)]
+    for index, document in enumerate(json.load(sys.stdin))
+    for found in parliament.analyze_policy_string(json.dumps(document), include_community_auditors=True).findings
+]
 sys.stdout.write(json.dumps(answer))

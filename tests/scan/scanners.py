@@ -50,12 +50,13 @@ def cdk_nag(tools: Tools, templates: Path) -> list[Finding]:
 
 
 def parliament(tools: Tools, templates: Path) -> list[Finding]:
-    found = list(policies(_contents(templates)))
-    answer = json.loads(
-        _run(
-            [tools.python, "-W", "ignore", HERE / "parliament_run.py"], templates, json.dumps([one[2] for one in found])
-        )
-    )
+    return judged(tools, list(policies(_contents(templates))))
+
+
+def judged(tools: Tools, found: Sequence[tuple[str, str, Any]]) -> list[Finding]:
+    """Give parliament's findings on policies: each comes with where it stands."""
+    command = [tools.python, "-W", "ignore", HERE / "parliament_run.py"]
+    answer = json.loads(_run(command, HERE, json.dumps([one[2] for one in found])))
     return [Finding("parliament", *found[index][:2], rule, text) for index, rule, text in answer]
 
 
