@@ -16,6 +16,12 @@ _UNPROVED = 1
 @click.option("--duration", default=6.0, show_default=True, help="Seconds that the longest bake lasts here.")
 @click.option("--speed", default=600.0, show_default=True, help="How many times shorter bakes and the TTL are.")
 @click.option("--seed", default=1, show_default=True, help="Of everything that is left to chance.")
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, writable=True),
+    help="Write the report there: one HTML page, JSON, and a picture.",
+)
 @format_option
 def command(
     spec: Path,
@@ -25,6 +31,7 @@ def command(
     duration: float,
     speed: float,
     seed: int,
+    folder: Path | None,
     output: str,
 ) -> int:
     """Rehearse SPEC on this machine, against real PostgreSQL servers, the real Lambda code and an embedded AWS.
@@ -50,5 +57,9 @@ def command(
     options = Options(rate, rows, duration, speed, seed)
     loaded = load(spec, environment)
     report = Rehearsal(loaded, back(loaded.migration, options), options, View(console)).run()
+    if folder is not None:
+        from paymig.rehearsal.page.write import write
+
+        console.say(f"Report: {write(report, folder)}")
     console.result(report.to_json(), table(report))
     return 0 if report.kept else _UNPROVED
