@@ -45,25 +45,37 @@ class Alarms:
         self._topic = topic
 
     def of_api(self, api: ApiExports, load_balancer: LoadBalancerExports) -> list[Alarm]:
-        """Alarms on how clients are served: error rate, slow answers, refusals. Without traffic none of them fires."""
-        thresholds = self._migration.monitoring.alarms
+        """Alarms on how clients are served: error rate, slow answers, refusals. Without traffic none of them fires.
+
+        The error rate is that of all requests, whichever function they are for.
+        """
         use = self._component.use
         balancer = {"LoadBalancer": use(load_balancer.full_name)}
         target = {**balancer, "TargetGroup": use(load_balancer.target_group_full_name)}
+        errors = self._add(
+            "ErrorRate",
+            "The share of requests that fail, in percent.",
+            "monitoring.alarms.error_rate",
+            float(self._migration.monitoring.alarms.error_rate),
+            "notBreaching",
+            Metrics=_error_rate(balancer),
+        )
+        return [errors, *self.of_function(use(api.function), target, "api")]
+
+    def of_function(self, function: Ref, target: Mapping[str, Any], cause: str) -> list[Alarm]:
+        """Alarms on one function behind the load balancer: slow answers and refusals.
+
+        Args:
+            function: its name.
+            target: the dimensions of its target group.
+            cause: its path in the spec.
+        """
         return [
-            self._add(
-                "ErrorRate",
-                "The share of requests that fail, in percent.",
-                "monitoring.alarms.error_rate",
-                float(thresholds.error_rate),
-                "notBreaching",
-                Metrics=_error_rate(balancer),
-            ),
             self._add(
                 "Latency",
                 "One request in a hundred takes longer, in seconds.",
                 "monitoring.alarms.p99_latency",
-                thresholds.p99_latency / timedelta(seconds=1),
+                self._migration.monitoring.alarms.p99_latency / timedelta(seconds=1),
                 "notBreaching",
                 **_metric("AWS/ApplicationELB", "TargetResponseTime", target),
                 ExtendedStatistic="p99",
@@ -72,10 +84,10 @@ class Alarms:
             self._add(
                 "Throttles",
                 "Requests refused because every reserved execution was busy.",
-                "api.scaling.reserved",
+                f"{cause}.scaling.reserved",
                 0,
                 "notBreaching",
-                **_metric("AWS/Lambda", "Throttles", {"FunctionName": use(api.function)}),
+                **_metric("AWS/Lambda", "Throttles", {"FunctionName": function}),
                 Statistic="Sum",
             ),
         ]

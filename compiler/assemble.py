@@ -5,19 +5,20 @@ from typing import NamedTuple
 
 from compiler.assets import Assets
 from compiler.component import Component, Export
-from compiler.components.api import api
+from compiler.components.api import Ground, api
 from compiler.components.control import control
 from compiler.components.database import database
 from compiler.components.load_balancer import load_balancer
 from compiler.components.monitoring import monitoring
 from compiler.components.network import network
 from compiler.components.replication import replication
+from compiler.components.route import route
 from compiler.components.routing import routing
 from compiler.components.security import security
 from compiler.components.validation import validation
 from schemas.migration import Migration
 
-SECTIONS: Mapping[str, str] = {
+_SECTIONS: Mapping[str, str] = {
     "network": "network",
     "security": "security",
     "database": "database",
@@ -29,7 +30,12 @@ SECTIONS: Mapping[str, str] = {
     "validation": "validation",
     "control": "cutover",
 }
-"""The components by template name, each with the section of the spec it comes from."""
+
+
+def sections(migration: Migration) -> Mapping[str, str]:
+    """Return the components by template name, each with the section of the spec it comes from."""
+    routes = {f"api_{name.replace('-', '_')}": f"api.routes.{name}" for name in migration.api.routes}
+    return {**_SECTIONS, **routes}
 
 
 class Assembly(NamedTuple):
@@ -55,6 +61,8 @@ def assemble(migration: Migration, assets: Assets) -> Assembly:
     c_monitoring, watch = monitoring(migration, vpc, data, code, edge, engine)
     c_validation, check = validation(migration, assets, vpc, safe, data, record, watch)
     c_control, steer = control(migration, assets, vpc, safe, data)
+    ground = Ground(vpc, safe, data)
+    routes = [route(migration, name, assets, ground, edge, watch) for name in sorted(migration.api.routes)]
     outputs: dict[str, tuple[Export, ...]] = {
         "AlarmNames": (watch.alarms, check.alarms),
         "ApiAliasArn": (code.alias,),
@@ -82,5 +90,6 @@ def assemble(migration: Migration, assets: Assets) -> Assembly:
         c_monitoring,
         c_validation,
         c_control,
+        *routes,
     )
     return Assembly(components, outputs)

@@ -18,6 +18,9 @@ _AUTHORITIES = Path(__file__).with_name("authorities.pem")
 _BUILTIN = "builtin:"
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 
+API = "api"
+"""The name of the payments API's bundle."""
+
 FUNCTIONS = ("rollback", "secret_rotation", "switchover", "validation")
 """The product's own functions; the payments API is the operator's choice."""
 
@@ -75,7 +78,8 @@ def collect(migration: Migration, folder: Path) -> Assets:
         raise Refusal("PMG314", "api.runtime", str(error), "run `make install` where there is a network") from error
     return Assets(
         {
-            "api": _api(migration, folder),
+            API: _code(folder, migration.api.code, migration.api.handler, "api"),
+            **_routes(migration, folder),
             "certificates": bundle_files("certificates", {name: text.encode() for name, text in certificates.items()}),
             "runtime": runtime,
             **{name: _own(name, told.get(name)) for name in FUNCTIONS},
@@ -85,17 +89,31 @@ def collect(migration: Migration, folder: Path) -> Assets:
     )
 
 
-def _api(migration: Migration, folder: Path) -> Bundle:
-    code = migration.api.code
+def route_asset(migration: Migration, name: str) -> str:
+    """The name of the bundle that a route's function runs: the API's own unless the route has other code."""
+    code = migration.api.routes[name].code
+    return API if code in (None, migration.api.code) else f"api-{name}"
+
+
+def _routes(migration: Migration, folder: Path) -> Mapping[str, Bundle]:
+    return {
+        asset: _code(folder, route.code, route.handler, f"api.routes.{name}")
+        for name, route in migration.api.routes.items()
+        if (asset := route_asset(migration, name)) != API and route.code is not None
+    }
+
+
+def _code(folder: Path, code: str, handler: str, spec_path: str) -> Bundle:
     try:
         if code.startswith(_BUILTIN):
-            return _builtin(code.removeprefix(_BUILTIN), migration.api.handler)
+            return _builtin(code.removeprefix(_BUILTIN), handler)
         path = folder / code
         if path.is_dir():
-            return bundle_folder(path, "", handler=migration.api.handler)
-        return bundle_archive(path, migration.api.handler)
+            return bundle_folder(path, "", handler=handler)
+        return bundle_archive(path, handler)
     except BundleError as error:
-        raise Refusal("PMG314", "api.code", str(error), "correct `api.code` or `api.handler`") from error
+        hint = f"correct `{spec_path}.code` or `{spec_path}.handler`"
+        raise Refusal("PMG314", f"{spec_path}.code", str(error), hint) from error
 
 
 def _builtin(name: str, handler: str) -> Bundle:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from compiler import extensions, limits, names
-from compiler.assemble import SECTIONS, assemble
+from compiler.assemble import assemble, sections
 from compiler.assets import Assets, collect
 from compiler.bundle import Bundle
 from compiler.component import Cause, DeployParameter
-from compiler.components.api import republished
 from compiler.files import write_atomically
 from compiler.json_text import to_json
+from compiler.published import republished
 from compiler.refusal import Refusal
 from compiler.root import PARAMETERS, root
 from compiler.source_map import SourceMap
@@ -25,7 +25,6 @@ ROOT = "root"
 
 _LESS = {"replication": "name several tables by one pattern: `%` stands for any text"}
 """How a template becomes smaller, where an extension can't be the reason."""
-API = "api"
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,11 @@ def build(spec: Spec, assets: Assets) -> Compiled:
     causes: dict[str, Mapping[str, Cause]] = {
         names.snake(component.name): component.causes for component in assembly.components
     }
+    section_of = sections(migration)
     for name, path, patch in extensions.patches(migration, spec.folder):
         unpatched, contents[name] = contents[name], extensions.patched(contents[name], patch, path)
         causes[name] = extensions.patched_causes(causes[name], patch, path)
-        if name == API:
+        if section_of[name].partition(".")[0] == "api":
             contents[name], renamed = republished(unpatched, contents[name])
             causes[name] = {renamed.get(key, key): cause for key, cause in causes[name].items()}
     extra: dict[str, str] = {}
@@ -100,7 +100,7 @@ def build(spec: Spec, assets: Assets) -> Compiled:
     causes[ROOT] = {**top.causes, **{names.snake(key): cause for key, cause in top.causes.items()}}
     templates[ROOT] = to_json(contents[ROOT])
     keys[ROOT] = _key(ROOT, templates[ROOT])
-    if refusals := _over_limits(contents, templates):
+    if refusals := _over_limits(contents, templates, section_of):
         raise _error(spec, *refusals)
     return Compiled(
         migration,
@@ -113,11 +113,13 @@ def build(spec: Spec, assets: Assets) -> Compiled:
     )
 
 
-def _over_limits(contents: Mapping[str, Mapping[str, Any]], templates: Mapping[str, bytes]) -> list[Refusal]:
+def _over_limits(
+    contents: Mapping[str, Mapping[str, Any]], templates: Mapping[str, bytes], section_of: Mapping[str, str]
+) -> list[Refusal]:
     return [
         Refusal(
             "PMG310",
-            SECTIONS.get(name, "extensions" if name == ROOT else f"extensions.{name}"),
+            section_of.get(name, "extensions" if name == ROOT else f"extensions.{name}"),
             f"the template {name} is too large: {sentence}",
             _LESS.get(name, "leave something out, or move it to a stack of its own under `extensions`"),
         )

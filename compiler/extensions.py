@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from compiler.assemble import SECTIONS
+from compiler.assemble import sections
 from compiler.component import Cause
 from compiler.refusal import Refusal
 from schemas.migration import Migration
@@ -22,17 +22,18 @@ def patches(migration: Migration, folder: Path) -> Iterator[tuple[str, str, dict
     Raises:
         Refusal: no such component, no such file, or not a mapping of `Resources` and `Outputs`.
     """
+    components = sections(migration)
     for name, extension in sorted(migration.extensions.items()):
         if extension.patch is None:
             continue
         template, path = name.replace("-", "_"), f"extensions.{name}.patch"
-        if template not in SECTIONS:
-            near = get_close_matches(template, SECTIONS, n=1)
+        if template not in components:
+            near = get_close_matches(template, components, n=1)
             raise Refusal(
                 "PMG312",
                 f"extensions.{name}",
                 f"there is no component {name} to patch",
-                f"did you mean {near[0]}?" if near else f"the components are {', '.join(SECTIONS)}",
+                f"did you mean {near[0]}?" if near else f"the components are {', '.join(components)}",
             )
         content = _read(folder / extension.patch, "PMG312", path, "write a YAML file with `Resources` or `Outputs`")
         if not any(content.values()):
@@ -66,7 +67,7 @@ def stacks(migration: Migration, folder: Path) -> Iterator[tuple[str, str, dict[
         if extension.stack is None:
             continue
         path = f"extensions.{name}.stack"
-        if name.replace("-", "_") in {*SECTIONS, "root"}:
+        if name.replace("-", "_") in {*sections(migration), "root"}:
             raise Refusal("PMG313", path, f"{name} is a component's name", "give the stack another name")
         template = _read(folder / extension.stack, "PMG313", path, _OF_A_TEMPLATE)
         wanted = [key for key, value in template.get("Parameters", {}).items() if "Default" not in value]

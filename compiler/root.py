@@ -7,7 +7,7 @@ from troposphere import GetAtt, Join, Output, Parameter, Ref, Sub
 from troposphere.cloudformation import Stack
 
 from compiler import names
-from compiler.assemble import SECTIONS, Assembly
+from compiler.assemble import Assembly, sections
 from compiler.component import Component, DeployParameter, Export
 from compiler.parameters import (
     ARTIFACT_BUCKET,
@@ -31,6 +31,7 @@ def root(migration: Migration, assembly: Assembly, keys: Mapping[str, str], extr
         keys: S3 keys of the nested templates by name, those of `extra` included.
         extra: the operator's own stacks: template name to logical id.
     """
+    causes = sections(migration)
     component = Component("Root", f"{migration.full_name}: a migration to AWS.", names.tags(migration))
     for parameter in PARAMETERS:
         component.template.add_parameter(_parameter(parameter))
@@ -40,7 +41,7 @@ def root(migration: Migration, assembly: Assembly, keys: Mapping[str, str], extr
         stack = Stack(nested.name, TemplateURL=_url(keys[name]))
         if passed:
             stack.Parameters = passed
-        component.add(stack, SECTIONS[name])
+        component.add(stack, causes[name])
     for name, logical_id in sorted(extra.items()):
         component.add(Stack(logical_id, TemplateURL=_url(keys[name])), f"extensions.{name}.stack")
     for name, exports in sorted(assembly.outputs.items()):

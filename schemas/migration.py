@@ -174,6 +174,17 @@ class LoadBalancer(Record):
     deletion_protection: bool
 
 
+class Route(Record):
+    """A function of its own for the requests to some paths, in a stack of its own."""
+
+    paths: list[str]
+    code: str | None
+    handler: str
+    memory: int
+    timeout: timedelta
+    scaling: Scaling
+
+
 class Provisioned(Record):
     """Provisioned concurrency of the API's alias, kept near a utilisation."""
 
@@ -199,6 +210,7 @@ class Api(Record):
     memory: int
     timeout: timedelta
     scaling: Scaling
+    routes: dict[str, Route]
 
 
 class CapacityRange(Record):

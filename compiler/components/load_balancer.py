@@ -3,8 +3,7 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from troposphere import AccountId, GetAtt, Ref, Sub
-from troposphere.awslambda import Permission
+from troposphere import GetAtt, Ref
 from troposphere.certificatemanager import Certificate, DomainValidationOption
 from troposphere.elasticloadbalancingv2 import (
     Action,
@@ -12,9 +11,6 @@ from troposphere.elasticloadbalancingv2 import (
     ListenerAttribute,
     LoadBalancer,
     LoadBalancerAttributes,
-    Matcher,
-    TargetDescription,
-    TargetGroup,
 )
 from troposphere.elasticloadbalancingv2 import Certificate as EntryCertificate
 from troposphere.s3 import Bucket, BucketPolicy
@@ -26,13 +22,11 @@ from compiler.components.api import ApiExports
 from compiler.components.network import NetworkExports
 from compiler.components.security import SecurityExports
 from compiler.firewall import firewall
+from compiler.target_group import target_group
 from schemas.migration import Migration
 
-HEALTH_PATH = "/health"
 _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 _TWO_YEARS = 2 * 365 * 86_400
-_HEALTH_TIMEOUT = 30
-_HEALTH_INTERVAL = 35
 
 
 class LoadBalancerExports(NamedTuple):
@@ -41,6 +35,7 @@ class LoadBalancerExports(NamedTuple):
     dns_name: Export
     hosted_zone: Export
     full_name: Export
+    listener: Export
     target_group_full_name: Export
     certificate: Export
     access_logs: Export
@@ -78,8 +73,8 @@ def load_balancer(
         "load_balancer",
         LoadBalancerAttributes="load_balancer.deletion_protection",
     )
-    target = _target(component, component.use(api.alias))
-    component.add(
+    target = target_group(component, component.use(api.alias), "api")
+    listener = component.add(
         Listener(
             "Listener",
             LoadBalancerArn=Ref(balancer),
@@ -102,6 +97,7 @@ def load_balancer(
         dns_name=component.offer("DnsName", GetAtt(balancer, "DNSName")),
         hosted_zone=component.offer("HostedZoneId", GetAtt(balancer, "CanonicalHostedZoneID")),
         full_name=component.offer("FullName", GetAtt(balancer, "LoadBalancerFullName")),
+        listener=component.offer("ListenerArn", Ref(listener)),
         target_group_full_name=component.offer("TargetGroupFullName", GetAtt(target, "TargetGroupFullName")),
         certificate=component.offer("CertificateArn", Ref(certificate)),
         access_logs=component.offer("AccessLogsArn", GetAtt(bucket, "Arn")),
@@ -117,35 +113,6 @@ def _attributes(migration: Migration, bucket: Bucket) -> list[LoadBalancerAttrib
         "routing.http.drop_invalid_header_fields.enabled": "true",
     }
     return [LoadBalancerAttributes(Key=key, Value=value) for key, value in values.items()]
-
-
-def _target(component: Component, alias: Ref) -> TargetGroup:
-    permission = component.add(
-        Permission(
-            "InvokePermission",
-            Action="lambda:InvokeFunction",
-            FunctionName=alias,
-            Principal="elasticloadbalancing.amazonaws.com",
-            SourceAccount=AccountId,
-            # The group registers its target while it is created, so the permission can't wait for the group's ARN.
-            SourceArn=Sub("arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/*"),
-        ),
-        "api",
-    )
-    return component.add(
-        TargetGroup(
-            "TargetGroup",
-            TargetType="lambda",
-            Targets=[TargetDescription(Id=alias)],
-            HealthCheckEnabled=True,
-            HealthCheckPath=HEALTH_PATH,
-            HealthCheckIntervalSeconds=_HEALTH_INTERVAL,
-            HealthCheckTimeoutSeconds=_HEALTH_TIMEOUT,
-            Matcher=Matcher(HttpCode="200"),
-            DependsOn=permission.title,
-        ),
-        "api",
-    )
 
 
 def _log_bucket(component: Component, migration: Migration) -> tuple[Bucket, BucketPolicy]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from schemas.checks import aws_limits, choices, cutover, files, network, ranges, routing, validation
+from schemas.checks import aws_limits, choices, cutover, files, network, ranges, routes, routing, validation
 from schemas.diagnostics import Diagnostic
 from schemas.spec import Spec
 
@@ -33,6 +33,8 @@ CHECKS: tuple[Check, ...] = (
     network.vpc_size,
     network.name_servers,
     network.public_data_centre,
+    routes.apart,
+    routes.limits,
     ranges.bounds,
     ranges.order,
     ranges.database_capacity,

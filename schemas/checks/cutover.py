@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from schemas.diagnostics import Diagnostic
+from schemas.diagnostics import Diagnostic, SpecPath
 from schemas.spec import Spec
 from schemas.units import format_duration, format_percentage
+from schemas.words import quote
 
 HEARTBEAT_INTERVAL = timedelta(seconds=1)
 """How often the replication lag is measured: nothing shorter can be promised."""
@@ -43,16 +44,19 @@ def pause(spec: Spec) -> Iterator[Diagnostic]:
 
 def patience(spec: Spec) -> Iterator[Diagnostic]:
     """A request that is held while writes are paused must outlive the pause."""
-    budget, timeout = spec.migration.cutover.switchover.pause_budget, spec.migration.api.timeout
-    if timeout <= budget:
-        given = ("api", "timeout") in spec.positions
-        path = ("api", "timeout") if given else ("cutover", "switchover", "pause_budget")
-        message = (
-            f"the API gives up after {format_duration(timeout)}, so a request cannot be held for the whole pause of "
-            f"{format_duration(budget)}"
-        )
-        hint = "write an api.timeout above the pause_budget, such as 30s for 10s"
-        yield spec.finding("PMG223", path, message, hint)
+    api, budget = spec.migration.api, spec.migration.cutover.switchover.pause_budget
+    functions: list[tuple[str, SpecPath, timedelta]] = [("the API", ("api", "timeout"), api.timeout)]
+    for name, route in api.routes.items():
+        functions.append((f"the route {quote(name)}", ("api", "routes", name, "timeout"), route.timeout))
+    for who, path, timeout in functions:
+        if timeout <= budget:
+            at = path if path in spec.positions else ("cutover", "switchover", "pause_budget")
+            message = (
+                f"{who} gives up after {format_duration(timeout)}, so a request cannot be held for the whole pause of "
+                f"{format_duration(budget)}"
+            )
+            hint = f"write an {'.'.join(map(str, path))} above the pause_budget, such as 30s for 10s"
+            yield spec.finding("PMG223", at, message, hint)
 
 
 def bakes(spec: Spec) -> Iterator[Diagnostic]:

@@ -25,8 +25,9 @@ def named(spec: Spec) -> Iterator[Path]:
     """Yield everything besides the spec that compiling it reads: each file, and a folder for all that is in it."""
     migration = spec.migration
     yield from (spec.folder / file for _, file in _files(migration))
-    if not migration.api.code.startswith(_BUILTIN):
-        yield spec.folder / migration.api.code
+    for _, code, _ in _codes(migration):
+        if not code.startswith(_BUILTIN):
+            yield spec.folder / code
 
 
 def _files(migration: Migration) -> Iterator[tuple[SpecPath, str]]:
@@ -38,35 +39,48 @@ def _files(migration: Migration) -> Iterator[tuple[SpecPath, str]]:
 
 
 def code(spec: Spec) -> Iterator[Diagnostic]:
-    """The API's code is there and holds the handler's module."""
-    api = spec.migration.api
-    if api.code.startswith(_BUILTIN):
-        yield from _builtin(spec, api.code.removeprefix(_BUILTIN), api.handler)
-        return
-    module = api.handler.rpartition(".")[0].replace(".", "/")
+    """Code is there and holds the handler's module."""
+    for path, name, handler in _codes(spec.migration):
+        if name.startswith(_BUILTIN):
+            yield from _builtin(spec, path, name.removeprefix(_BUILTIN), handler)
+        else:
+            yield from _own(spec, path, name, handler)
+
+
+def _codes(migration: Migration) -> Iterator[tuple[SpecPath, str, str]]:
+    """Yield the path in the spec of each function behind the load balancer, its code, and its handler."""
+    yield ("api",), migration.api.code, migration.api.handler
+    for name, route in migration.api.routes.items():
+        yield ("api", "routes", name), route.code or migration.api.code, route.handler
+
+
+def _own(spec: Spec, path: SpecPath, name: str, handler: str) -> Iterator[Diagnostic]:
+    module = handler.rpartition(".")[0].replace(".", "/")
     wanted = (f"{module}.py", f"{module}/__init__.py")
-    folder = spec.folder / api.code
+    folder = spec.folder / name
     if folder.is_dir():
-        there = any(_is_file(folder / name) for name in wanted)
+        there = any(_is_file(folder / file) for file in wanted)
     elif _is_file(folder) and zipfile.is_zipfile(folder):
         with zipfile.ZipFile(folder) as archive:
             there = not set(wanted).isdisjoint(archive.namelist())
     else:
-        yield _no_file(spec, ("api", "code"), api.code, "neither a folder nor a zip file")
+        yield _no_file(spec, (*path, "code"), name, "neither a folder nor a zip file")
         return
     if not there:
-        message = f"{api.code} holds no {wanted[0]}, where the handler {api.handler} should be"
-        yield spec.finding("PMG215", "api.handler", message, "write module.path.function as seen from the code's top")
+        message = f"{name} holds no {wanted[0]}, where the handler {handler} should be"
+        hint = "write module.path.function as seen from the code's top"
+        yield spec.finding("PMG215", (*path, "handler"), message, hint)
 
 
-def _builtin(spec: Spec, name: str, handler: str) -> Iterator[Diagnostic]:
+def _builtin(spec: Spec, path: SpecPath, name: str, handler: str) -> Iterator[Diagnostic]:
     expected = BUILTIN_HANDLERS.get(name)
     if expected is None:
         known = " or ".join(_BUILTIN + builtin for builtin in BUILTIN_HANDLERS)
-        yield spec.finding("PMG214", "api.code", f"there is no built-in code {quote(name)}", f"write {known}")
+        yield spec.finding("PMG214", (*path, "code"), f"there is no built-in code {quote(name)}", f"write {known}")
     elif handler != expected:
         message = f"the built-in {name} has no handler {handler}"
-        yield spec.finding("PMG215", "api.handler", message, f"write {expected}, or leave the key out")
+        hint = f"write {expected}, or leave the key out" if path == ("api",) else f"write {expected}"
+        yield spec.finding("PMG215", (*path, "handler"), message, hint)
 
 
 def _no_file(spec: Spec, path: SpecPath, file: str, why: str) -> Diagnostic:

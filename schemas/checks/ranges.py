@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from schemas.diagnostics import Diagnostic, Severity
-from schemas.migration import Migration
+from schemas.migration import Api, Migration, Route
 from schemas.spec import Spec, parse_path
 from schemas.units import format_duration, format_percentage, format_size
 
@@ -25,17 +25,6 @@ _KIB, _MIB, _GIB = 2**10, 2**20, 2**30
 
 _RANGES = (
     _Range("database.backup_retention", lambda m: m.database.backup_retention, _DAY, 35 * _DAY, _DAY, "days"),
-    _Range("api.memory", lambda m: m.api.memory, 128 * _MIB, 10240 * _MIB, _MIB, "MiB"),
-    _Range("api.timeout", lambda m: m.api.timeout, _SECOND, 15 * _MINUTE, _SECOND, "seconds"),
-    # Application Auto Scaling takes a utilisation from 0.1 to 0.9.
-    _Range(
-        "api.scaling.provisioned.target",
-        lambda m: m.api.scaling.provisioned.target,
-        Decimal(10),
-        Decimal(90),
-        None,
-        "percent",
-    ),
     # CloudWatch Logs and S3 lifecycle rules count in days; ten years is where a duration ends.
     _Range("load_balancer.access_logs", lambda m: m.load_balancer.access_logs, _DAY, 3653 * _DAY, _DAY, "days"),
     _Range("security.secret_rotation", lambda m: m.security.secret_rotation, _DAY, 365 * _DAY, _DAY, "days"),
@@ -54,7 +43,9 @@ _RANGES = (
 _WINDOWS = tuple(minutes * _MINUTE for minutes in (1, 2, 5, 10))
 _YEAR = 365 * _DAY
 
-_PAIRS: tuple[tuple[str, str, Callable[[Migration], tuple[float, float] | None]], ...] = (
+_Pair = tuple[str, str, Callable[[Migration], tuple[float, float] | None]]
+
+_PAIRS: tuple[_Pair, ...] = (
     (
         "database.capacity.min",
         "database.capacity.max",
@@ -65,17 +56,33 @@ _PAIRS: tuple[tuple[str, str, Callable[[Migration], tuple[float, float] | None]]
         "replication.serverless.max",
         lambda m: (m.replication.serverless.min, m.replication.serverless.max) if m.replication.serverless else None,
     ),
-    (
-        "api.scaling.provisioned.min",
-        "api.scaling.provisioned.max",
-        lambda m: (m.api.scaling.provisioned.min, m.api.scaling.provisioned.max),
-    ),
-    (
-        "api.scaling.provisioned.max",
-        "api.scaling.reserved",
-        lambda m: (m.api.scaling.provisioned.max, m.api.scaling.reserved),
-    ),
 )
+
+
+def _functions(migration: Migration) -> Iterator[tuple[str, Api | Route]]:
+    """Yield each function behind the load balancer, with its path in the spec."""
+    yield "api", migration.api
+    for name, route in migration.api.routes.items():
+        yield f"api.routes.{name}", route
+
+
+def _ranges_of(path: str, function: Api | Route) -> tuple[_Range, ...]:
+    target = function.scaling.provisioned.target
+    return (
+        _Range(f"{path}.memory", lambda _: function.memory, 128 * _MIB, 10240 * _MIB, _MIB, "MiB"),
+        _Range(f"{path}.timeout", lambda _: function.timeout, _SECOND, 15 * _MINUTE, _SECOND, "seconds"),
+        # Application Auto Scaling takes a utilisation from 0.1 to 0.9.
+        _Range(f"{path}.scaling.provisioned.target", lambda _: target, Decimal(10), Decimal(90), None, "percent"),
+    )
+
+
+def _pairs_of(path: str, function: Api | Route) -> tuple[_Pair, ...]:
+    scaling = function.scaling
+    least, most = scaling.provisioned.min, scaling.provisioned.max
+    return (
+        (f"{path}.scaling.provisioned.min", f"{path}.scaling.provisioned.max", lambda _: (least, most)),
+        (f"{path}.scaling.provisioned.max", f"{path}.scaling.reserved", lambda _: (most, scaling.reserved)),
+    )
 
 
 def _written(value: object) -> str:
@@ -86,7 +93,8 @@ def _written(value: object) -> str:
 
 def bounds(spec: Spec) -> Iterator[Diagnostic]:
     """Each quantity lies within what AWS takes, in whole units of AWS's."""
-    for path, value_of, least, most, step, unit in _RANGES:
+    functions = [one for path, function in _functions(spec.migration) for one in _ranges_of(path, function)]
+    for path, value_of, least, most, step, unit in (*_RANGES, *functions):
         value = value_of(spec.migration)
         if value is None or (least <= value <= most and (step is None or not value % step)):
             continue
@@ -96,7 +104,8 @@ def bounds(spec: Spec) -> Iterator[Diagnostic]:
 
 def order(spec: Spec) -> Iterator[Diagnostic]:
     """The least is not above the most."""
-    for low_path, high_path, values in _PAIRS:
+    functions = [one for path, function in _functions(spec.migration) for one in _pairs_of(path, function)]
+    for low_path, high_path, values in (*_PAIRS, *functions):
         pair = values(spec.migration)
         if pair is not None and pair[0] > pair[1]:
             path = low_path if parse_path(low_path) in spec.positions else high_path

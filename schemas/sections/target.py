@@ -55,6 +55,35 @@ class Scaling(Section):
     reserved: int = optional(200, "The most concurrent executions, so that the database is never flooded.", ge=1)
 
 
+_MEMORY = optional("512MiB", "Memory of one execution environment: 128MiB to 10240MiB.")
+_TIMEOUT = optional("30s", "How long one request may take: 1s to 15m.")
+
+Handler = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")]
+"""A Python function, as module.path.function."""
+
+PathPattern = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9_.$/~@:+*?-]*$", max_length=128)]
+"""A path of requests; `*` stands for any characters, `?` for one."""
+
+RouteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)*$", max_length=24)]
+"""Lower-case words, joined by hyphens; each begins with a letter."""
+
+
+class Route(Section):
+    """A function of its own for the requests to some paths, in a stack of its own."""
+
+    paths: Annotated[list[PathPattern], Field(min_length=1)] = required(
+        "The paths, in which `*` stands for any characters and `?` for one; no other route's may overlap.",
+        ["/refunds", "/refunds/*"],
+    )
+    code: Annotated[str, StringConstraints(min_length=1)] | None = optional(
+        None, "A folder or zip of your own, relative to the spec; the API's if left out.", "refunds.zip"
+    )
+    handler: Handler = required("The function to call, as module.path.function.", "refunds.api.handler")
+    memory: Size = _MEMORY
+    timeout: Duration = _TIMEOUT
+    scaling: Scaling = subsection("How the function scales.")
+
+
 class Api(Section):
     """The new payments API, a Lambda function behind the load balancer."""
 
@@ -63,14 +92,17 @@ class Api(Section):
         "`builtin:payment_api`, or a folder or zip of your own, relative to the spec.",
         min_length=1,
     )
-    handler: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")] = optional(
-        "payment_api.handler.handler", "The function to call, as module.path.function."
-    )
+    handler: Handler = optional("payment_api.handler.handler", "The function to call, as module.path.function.")
     runtime: Literal["python3.12", "python3.13"] = optional("python3.13", "The Lambda runtime.")
     architecture: Literal["arm64", "x86_64"] = optional("arm64", "The processor architecture.")
-    memory: Size = optional("512MiB", "Memory of one execution environment: 128MiB to 10240MiB.")
-    timeout: Duration = optional("30s", "How long one request may take: 1s to 15m.")
+    memory: Size = _MEMORY
+    timeout: Duration = _TIMEOUT
     scaling: Scaling = subsection("How the API scales.")
+    routes: dict[RouteName, Route] = optional(
+        {},
+        "Further functions, for the requests to some paths; they share the API's runtime, network and database role.",
+        {"refunds": {"paths": ["/refunds*"], "handler": "refunds.api.handler"}},
+    )
 
 
 class LoadBalancer(Section):
