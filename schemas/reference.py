@@ -17,9 +17,9 @@ FILE = Path(__file__).parents[1] / "docs" / "reference.md"
 _HEAD = """# migration.yaml
 
 Every key of the spec. Written from the JSON Schema (`paymig schema`), which gives an editor the same words.
-A dotted name is a key inside a section; `[]` stands for each entry of a list. Durations are written `30s`, `5m`,
-`1h30m`, `35d`; sizes `512MiB`, `100GiB`; percentages `0.5%`. Everything with a default may be left out, and so may a
-section whose every key has one.
+A dotted name is a key inside a section; `[]` stands for each entry of a list, `*` for a name of your choice. Durations
+are written `30s`, `5m`, `1h30m`, `35d`; sizes `512MiB`, `100GiB`; percentages `0.5%`. Everything with a default may be
+left out, and so may a section whose every key has one.
 
 `environments` holds, for each other environment, what differs from the spec: the same keys, none required.
 """
@@ -41,6 +41,7 @@ def _rows(schema: dict[str, Any], section: dict[str, Any], prefix: str, deep: bo
     for key, entry in section["properties"].items():
         inner = _resolve(schema, entry)
         item = _resolve(schema, inner.get("items", {}))
+        value = _resolve(schema, _values(inner))
         name = f"{prefix}{key}"
         if not deep and "properties" in inner:
             yield f"[{name}](#{key})", "section", "required" if key in required else "", entry["description"]
@@ -50,6 +51,14 @@ def _rows(schema: dict[str, Any], section: dict[str, Any], prefix: str, deep: bo
             yield _row(name, entry, inner, key in required)
             if "properties" in item:
                 yield from _rows(schema, item, f"{name}[].", deep)
+            if deep and "properties" in value:
+                yield from _rows(schema, value, f"{name}.*.", deep)
+
+
+def _values(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a mapping's values, whose keys are the operator's choice."""
+    found = [entry.get("additionalProperties"), *entry.get("patternProperties", {}).values()]
+    return next((one for one in found if isinstance(one, dict)), {})
 
 
 def _row(name: str, entry: dict[str, Any], inner: dict[str, Any], required: bool) -> tuple[str, ...]:
