@@ -22,6 +22,7 @@ COMMANDS = {
     "policy": "Print the least IAM policy for an operator, a reviewer or CloudFormation.",
     "graph": "Draw the components and what flows between them.",
     "schema": "Print the JSON Schema of migration.yaml, for editors.",
+    "preflight": "Look at both databases and show what would go wrong.",
     "deploy": "Deploy the stacks by change set and follow them to the end.",
     "status": "Show the stacks, the traffic and the alarms.",
     "shift": "Move a share of the traffic to AWS.",

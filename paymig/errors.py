@@ -8,8 +8,8 @@
     ├── StackFailed             6   CloudFormation rolled the stack back
     └── EmbeddedError           7   the embedded AWS or PostgreSQL did not start or broke
 
-Besides: 0 success, 1 the spec has errors, 2 wrong usage, 8 `status` found something unhealthy or `evidence` something
-not shown, 130 interrupted.
+Besides: 0 success, 1 the spec has errors, 2 wrong usage, 8 `status` or `preflight` found something unhealthy or
+`evidence` something not shown, 130 interrupted.
 
 An error carries its data and its wording apart: `message` says what happened and why, `hint` how to mend it.
 """

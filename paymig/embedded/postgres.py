@@ -119,7 +119,7 @@ class Postgres:
         """Start the server again on its data and port: after a clean stop, or after `kill` as a crash recovery.
 
         Args:
-            settings: Server settings that are added to those it had.
+            settings: Server settings that are added to those it had; what ALTER SYSTEM set stays in force.
 
         Raises:
             PostgresError: It did not start; its data is removed.
@@ -316,7 +316,7 @@ class _Server:
         self.data, self.log, self.port = folder / "data", folder / "log", 0
         self._folder = folder
         self._binaries, self._password = Path(order["binaries"]), str(order["password"])
-        self._settings: dict[str, str] = {"listen_addresses": HOST, "unix_socket_directories": "", **order["settings"]}
+        self._settings: Mapping[str, str] = order["settings"]
         self._account: tuple[int, int] | None = order["account"] and tuple(order["account"])
         self._running: subprocess.Popen[Any] | None = None
         self._said = ""  # by the last start that failed
@@ -333,6 +333,7 @@ class _Server:
         initdb += ["--pwfile", str(secret), "--no-locale", "--encoding=UTF8", "--no-sync", "--no-instructions"]
         if self._run(initdb).wait():
             raise PostgresError(f"initdb failed: {_tail(self.log)}")
+        self._configure({"listen_addresses": HOST, "unix_socket_directories": "", **self._settings})
         for _ in range(5):
             self.port = _free_port()
             if self._start() or "Address already in use" not in self._said:
@@ -344,8 +345,8 @@ class _Server:
         if "kill" in order:
             self._kill()
             return
-        self._settings |= order["restart"]
         self.end(signal.SIGINT)
+        self._configure(order["restart"])
         deadline = time.monotonic() + START_TIMEOUT
         # The processes of a killed server hold its memory until they notice.
         while not self._start() and "still in use" in self._said and time.monotonic() < deadline:
@@ -363,6 +364,13 @@ class _Server:
             self._running.wait()
             self._running = None
 
+    def _configure(self, settings: Mapping[str, str]) -> None:
+        # In the file and not on the command line, so that ALTER SYSTEM can change it like anywhere else.
+        with (self.data / "postgresql.conf").open("a") as file:
+            for key, value in settings.items():
+                quoted = value.replace("\\", "\\\\").replace("'", "''")
+                file.write(f"{key} = '{quoted}'\n")
+
     def _kill(self) -> None:
         # The processes that serve connections would go on for a moment without their parent, and even commit.
         if self._running is not None:
@@ -375,8 +383,6 @@ class _Server:
 
     def _start(self) -> bool:
         command = [str(self._binaries / "postgres"), "-D", str(self.data), "-p", str(self.port)]
-        for key, value in self._settings.items():
-            command += ["-c", f"{key}={value}"]
         before = self.log.stat().st_size
         server = self._run(command)
         if _ready(server, self.data / "postmaster.pid"):

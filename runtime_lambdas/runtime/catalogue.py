@@ -46,7 +46,7 @@ class Table:
         key: names of the primary key's columns in the order of its index; empty without a primary key.
         replica_identity: what an UPDATE or DELETE in the WAL tells of the old row. A partition has one of its own.
         identity: names of the columns that `replica_identity` covers.
-        rows: an estimate from the statistics, of all partitions together; 0 where nothing is known.
+        rows: an estimate from the statistics and the size, of all partitions together; 0 where nothing is known.
         bytes: size without indexes, of all partitions together.
     """
 
@@ -129,9 +129,12 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(CASE WHEN s.n_live_tup > 0 THEN s.n_live_tup ELSE greatest(leaf.reltuples, 0) END), 0)::bigint,
+    SELECT coalesce(sum(CASE WHEN leaf.reltuples > 0 AND leaf.relpages > 0
+                             THEN round(leaf.reltuples / leaf.relpages * (pg_relation_size(leaf.oid) / block.size))
+                             ELSE coalesce(s.n_live_tup, 0) END), 0)::bigint,
            coalesce(sum(pg_table_size(leaf.oid)), 0)::bigint
-    FROM pg_class leaf LEFT JOIN pg_stat_all_tables s ON s.relid = leaf.oid
+    FROM pg_class leaf LEFT JOIN pg_stat_all_tables s ON s.relid = leaf.oid,
+         (SELECT current_setting('block_size')::float8) block (size)
     WHERE leaf.oid = c.oid AND c.relkind = 'r'
        OR c.relkind = 'p' AND leaf.oid IN (SELECT p.relid FROM pg_partition_tree(c.oid) p WHERE p.isleaf)
 ) size (rows, bytes)

@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime_lambdas.runtime import log, writer
 
+from .facts import facts
 from .state import describe
 
 
@@ -25,10 +26,10 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     if not isinstance(name, str) or name not in _ACTIONS:
         raise UnknownAction(f"there is no action {name!r}; this version knows {', '.join(sorted(_ACTIONS))}.")
     log.info("switchover.called", action=name)
-    return _ACTIONS[name]()
+    return _ACTIONS[name](event)
 
 
-def _status() -> dict[str, Any]:
+def _status(_event: Mapping[str, Any]) -> dict[str, Any]:
     now = writer.read()
     return {
         "migration": os.environ["PAYMIG_MIGRATION"],
@@ -38,4 +39,4 @@ def _status() -> dict[str, Any]:
     }
 
 
-_ACTIONS: Mapping[str, Callable[[], dict[str, Any]]] = {"status": _status}
+_ACTIONS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"status": _status, "facts": facts}
