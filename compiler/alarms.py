@@ -28,6 +28,11 @@ _MOST_CONNECTIONS = 5000
 _MOST_CONNECTIONS_OF_SMALL = 2000  # with a least capacity of half a unit
 _BLOCKED_REQUESTS = 1000
 _CERTIFICATE_DAYS = 30
+LAG = "ReplicationLagSeconds"
+"""The metric the validation function publishes: how old the newest change is that arrived."""
+
+SLOT = "ReplicationSlotBytes"
+"""The metric the validation function publishes: how much of its log the source keeps for the replication."""
 
 
 class Alarms:
@@ -130,9 +135,9 @@ class Alarms:
         ]
 
     def of_replication(self, replication: ReplicationExports) -> list[Alarm]:
-        """Alarms on DMS's lag. A task that reports no lag replicates nothing."""
+        """Alarms on lag and on the log that the source keeps. A replication that reports no lag replicates nothing."""
         if replication.task is None:
-            return []
+            return [self._logical_lag(), self._slot()]
         of_task = {
             name: self._component.use(value) if isinstance(value, Export) else value
             for name, value in replication.dimensions
@@ -156,7 +161,41 @@ class Alarms:
                 **_metric("AWS/DMS", "CDCLatencySource", of_task),
                 Statistic="Maximum",
             ),
+            self._slot(),
         ]
+
+    def _logical_lag(self) -> Alarm:
+        thresholds = self._migration.monitoring.alarms
+        return self._add(
+            "ReplicationLag",
+            "The target is this far behind, in seconds.",
+            "monitoring.alarms.replication_lag",
+            thresholds.replication_lag / timedelta(seconds=1),
+            "breaching",
+            **self._validated(LAG),
+            Statistic="Maximum",
+            EvaluationPeriods=3,
+            DatapointsToAlarm=2,
+        )
+
+    def _slot(self) -> Alarm:
+        return self._add(
+            "SlotSize",
+            "The source keeps this much log for the replication, in bytes; its disk may fill.",
+            "monitoring.alarms.slot_size",
+            self._migration.monitoring.alarms.slot_size,
+            "notBreaching",  # without a slot nothing is kept, and ReplicationLag tells that nothing is replicated
+            **self._validated(SLOT),
+            Statistic="Maximum",
+            EvaluationPeriods=1,
+            DatapointsToAlarm=1,
+        )
+
+    def _validated(self, metric: str) -> dict[str, Any]:
+        """A metric that the validation function publishes each time it runs: its period is as long."""
+        every = self._migration.validation.every // timedelta(minutes=1)
+        found = _metric(names.metric_namespace(), metric, {"Migration": self._migration.full_name})
+        return {**found, "Period": _period(every)}
 
     def of_edge(self, load_balancer: LoadBalancerExports) -> list[Alarm]:
         """Alarms on the firewall and the certificate."""

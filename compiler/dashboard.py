@@ -6,7 +6,7 @@ from typing import Any
 from troposphere import Sub
 
 from compiler import names
-from compiler.alarms import MISMATCHES
+from compiler.alarms import LAG, MISMATCHES, SLOT
 from compiler.component import Component, Export
 from compiler.components.api import ApiExports
 from compiler.components.database import DatabaseExports
@@ -64,10 +64,13 @@ def body(
             [[names.metric_namespace(), MISMATCHES, "Migration", migration.full_name]],
         ),
     ]
+    own = [names.metric_namespace(), "Migration", migration.full_name]
+    lag = [[own[0], LAG, *own[1:]]]
     if replication.task is not None:
         dimensions = [part for key, value in replication.dimensions for part in (key, name(value))]
         lag = [["AWS/DMS", metric, *dimensions] for metric in ("CDCLatencySource", "CDCLatencyTarget")]
-        widgets.append(("Replication lag, seconds", "Maximum", lag))
+    widgets.append(("Replication lag, seconds", "Maximum", lag))
+    widgets.append(("Log kept for the replication, bytes", "Maximum", [[own[0], SLOT, *own[1:]]]))
     content = {"widgets": [_widget(number, *widget) for number, widget in enumerate(widgets)]}
     return Sub(json.dumps(content, sort_keys=True))
 

@@ -1,5 +1,6 @@
 """Names and tags: the few physical names that AWS leaves no choice about, and what every resource is marked with."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -34,8 +35,12 @@ def replication(migration: Migration) -> str:
 
 
 def database_proxy(migration: Migration) -> str:
-    """Name of the RDS Proxy, which CloudFormation does not generate. RDS allows 63 characters."""
-    return migration.full_name
+    """Name of the RDS Proxy, which CloudFormation does not generate. RDS allows 63 characters.
+
+    A replacement is made while the old one still has its name, so the name follows what forces one: the subnets.
+    """
+    subnets = f"{migration.network.cidr} {migration.network.availability_zones}"
+    return f"{migration.full_name}-{hashlib.sha256(subnets.encode()).hexdigest()[:6]}"
 
 
 def firewall_log_group(migration: Migration) -> str:

@@ -64,6 +64,7 @@ class Alarms(Record):
     """When an alarm fires."""
 
     replication_lag: timedelta
+    slot_size: int
     error_rate: Decimal
     p99_latency: timedelta
 

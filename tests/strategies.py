@@ -207,7 +207,7 @@ def _watched(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     )
     gates = {"replication_lag": f"{lags[0]}s", "error_rate": f"{rates[0]}%"} | draw(more)
     alarms = {"replication_lag": f"{lags[1]}s", "error_rate": f"{rates[1]}%"}
-    return gates, alarms | draw(_optional(p99_latency=durations(1, 30)))
+    return gates, alarms | draw(_optional(p99_latency=durations(1, 30), slot_size=sizes(64, 10**6, 2**20)))
 
 
 @st.composite

@@ -30,6 +30,9 @@ _RANGES = (
     _Range("security.secret_rotation", lambda m: m.security.secret_rotation, _DAY, 365 * _DAY, _DAY, "days"),
     _Range("routing.ttl", lambda m: m.routing.ttl, _SECOND, _DAY, _SECOND, "seconds"),
     _Range("validation.every", lambda m: m.validation.every, _MINUTE, _DAY, _MINUTE, "minutes"),
+    _Range(
+        "monitoring.alarms.slot_size", lambda m: m.monitoring.alarms.slot_size, 64 * _MIB, 65536 * _GIB, _MIB, "MiB"
+    ),
     _Range("replication.large_objects.max", lambda m: m.replication.large_objects.max, _KIB, 100 * _MIB, _KIB, "KiB"),
     _Range(
         "replication.instance.storage",

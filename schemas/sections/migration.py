@@ -102,6 +102,10 @@ class Alarms(Section):
     """When an alarm fires."""
 
     replication_lag: Duration = optional("30s", "The target is this far behind.")
+    slot_size: Size = optional(
+        "10GiB",
+        "The source keeps this much of its log for the replication, and a full disk stops it: 64MiB to 65536GiB.",
+    )
     error_rate: Percentage = optional("1%", "This share of requests fails.")
     p99_latency: Duration = optional("800ms", "One request in a hundred takes longer.")
 

@@ -14,7 +14,7 @@ from compiler.compile import compile_spec
 from compiler.components.network import subnets
 from compiler.refusal import Refusal
 from schemas.diagnostics import SpecError
-from schemas.load import parse
+from schemas.load import load, parse
 from tests.compiler.walk import of_type
 from tests.strategies import SPECS
 
@@ -265,3 +265,39 @@ def test_an_environment_over_lambda_s_limit_is_refused_at_its_line(monkeypatch) 
     [found] = raised.value.diagnostics
     assert found.code == "PMG311"
     assert found.path in (("api",), ("security", "secret_rotation"))
+
+
+def test_both_engines_report_lag_and_the_log_that_the_source_keeps() -> None:
+    """The validation function publishes it as often as it runs; whoever says nothing of its lag replicates nothing."""
+    for name, lag in (
+        ("logical-vpn", ("Paymig", "ReplicationLagSeconds")),
+        ("payments", ("AWS/DMS", "CDCLatencyTarget")),
+    ):
+        compiled = compile_spec(load(SPECS / f"{name}.yaml"))
+        monitoring = json.loads(compiled.templates["monitoring"])["Resources"]
+        found = {key: one["Properties"] for key, one in monitoring.items()}
+        alarm, slot = found["ReplicationLagAlarm"], found["SlotSizeAlarm"]
+        assert (alarm["Namespace"], alarm["MetricName"], alarm["TreatMissingData"]) == (*lag, "breaching")
+        assert (slot["MetricName"], slot["TreatMissingData"]) == ("ReplicationSlotBytes", "notBreaching")
+        assert slot["Dimensions"] == [{"Name": "Migration", "Value": compiled.migration.full_name}]
+        assert slot["Period"] == compiled.migration.validation.every.total_seconds()
+        assert slot["Threshold"] == compiled.migration.monitoring.alarms.slot_size
+        for metric in (alarm["MetricName"], slot["MetricName"]):
+            assert metric in json.dumps(found["Dashboard"])
+
+
+def test_a_pool_that_must_be_replaced_gets_another_name() -> None:
+    """Its name is ours to give, and two of one name cannot live side by side while one takes over."""
+
+    def name(text: str) -> str:
+        compiled = compile_spec(parse(text, "migration.yaml", SPECS))
+        return json.loads(compiled.templates["database"])["Resources"]["Proxy"]["Properties"]["DBProxyName"]
+
+    text = (SPECS / "minimal.yaml").read_text()
+    named = [
+        name(f"{text}network: {network}\n") for network in ("{}", "{cidr: 10.21.0.0/16}", "{availability_zones: 2}")
+    ]
+    assert len(set(named)) == 3
+    assert name(f"{text}database: {{instances: 3}}\n") == named[0]
+    longest = name(text.replace("name: payments\nregion", f"name: {'n' * 24}\nenvironment: {'e' * 24}\nregion"))
+    assert len(longest) <= 63
