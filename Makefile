@@ -64,8 +64,9 @@ generate: $(STAMP) ## Rewrite the generated files: JSON Schema, reference, golde
 scan: $(STAMP) ## Run all security scanners over the compiled examples (installs them; needs node and npm)
 	@$(BIN)/python -m tests.scan
 
-campaign: $(STAMP) ## Fail every AWS call of every command in every way (an hour or more)
+campaign: $(STAMP) ## Fail every AWS call of every command in every way, and try 1,000 generated specs (hours)
 	@$(BIN)/pytest tests/paymig/test_failures_of_aws.py tests/paymig/test_deploy_again.py -m campaign
+	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/compiler/test_properties.py tests/compiler/test_plan.py -k "any_spec or sound or order or cause"
 
 bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compile.py

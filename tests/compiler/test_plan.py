@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from compiler.compile import Compiled, compile_spec, write
 from compiler.linked import link
@@ -17,6 +18,7 @@ from compiler.plan.stateful import LOST, endangered
 from compiler.plan.wording import entries, shortened
 from schemas.load import parse
 from tests.compiler.test_properties import compile_data, valid_specs
+from tests.profiles import few
 from tests.strategies import SPECS
 
 TEXT = (SPECS / "payments.yaml").read_text()
@@ -49,6 +51,13 @@ def line_of(part: str) -> int:
 
 def test_a_spec_against_itself_is_empty(compiled: Compiled) -> None:
     assert plan(compiled, compiled).changes == ()
+
+
+@settings(max_examples=few(15))
+@given(valid_specs, st.integers(), st.integers())
+def test_any_spec_against_itself_is_empty(data: dict[str, Any], one: int, other: int) -> None:
+    """However its keys are ordered, and however the text is written."""
+    assert plan(compile_data(data, one), compile_data(data, other)).changes == ()
 
 
 def test_an_in_place_change_is_at_the_line_of_its_property(payments: Compiled) -> None:
@@ -222,7 +231,7 @@ def test_a_folder_that_is_no_compile_is_refused(payments: Compiled, tmp_path: Pa
         read_folder(tmp_path)
 
 
-@settings(max_examples=15)
+@settings(max_examples=few(15))
 @given(valid_specs, valid_specs)
 def test_every_change_has_a_cause(one: dict[str, Any], other: dict[str, Any]) -> None:
     old, new = compile_data(one), compile_data(other)

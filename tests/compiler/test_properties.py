@@ -21,6 +21,7 @@ from compiler.root import PARAMETERS
 from schemas.load import load, parse
 from tests.compiler.walk import references, strings
 from tests.examples import EXAMPLES
+from tests.profiles import few
 from tests.strategies import SPECS, specs, yaml_text
 
 _PSEUDO = re.compile(r"AWS::(AccountId|NoValue|Partition|Region|StackId|StackName|URLSuffix)")
@@ -130,7 +131,7 @@ def test_examples_lint_without_a_finding(compiled: Compiled) -> None:
     assert lint(compiled) == ()
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=few(4), suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(valid_specs)
 def test_any_spec_lints_without_an_error(data: dict[str, Any]) -> None:
     assert [str(found) for found in lint(compile_data(data)) if found.severity == "error"] == []

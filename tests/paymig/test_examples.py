@@ -10,6 +10,7 @@ from paymig.aws import stack, weights
 from paymig.console import Console
 from paymig.deploy import Deployer, record_of
 from paymig.destroy import destroy
+from paymig.plan import against_deployed
 from paymig.rehearsal.stage import open_stage
 from paymig.status import look
 from paymig.traffic import shift
@@ -28,6 +29,7 @@ def test_an_example_deploys_serves_and_goes(name: str) -> None:
         assert look(stage.aws, migration).healthy
         host = done.outputs["LoadBalancerDnsName"]
         assert json.loads(stage.embedded.alb_request("GET", host, "/health", port=443).read())["writer"] == "source"
+        assert against_deployed(stage.aws, deployer.compiled).changes == ()
         assert deployer.run(yes=True).outcome == "unchanged"
         share = int(migration.cutover.steps[0].to)
         shift(stage.aws, migration, share, Console(), yes=True)
