@@ -70,6 +70,7 @@ campaign: $(STAMP) ## Fail every AWS call of every command in every way, and try
 
 bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compile.py
+	@$(BIN)/python benchmarks/growth.py
 	@$(BIN)/python benchmarks/traffic.py 2>/dev/null
 
 lock: ## Refresh requirements.txt from pyproject.toml

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _FORMAT = "1"
-_OWN = ("compiler", "paymig", "runtime_lambdas", "schemas")
+_WHOLE = ("compiler", "runtime_lambdas", "schemas")  # they read their own files, too
 _SECOND = 1_000_000_000
 # Two changes nearer than this can bear the same time; a file system that keeps whole seconds needs more.
 _GRANULE, _COARSE_GRANULE = _SECOND // 50, 2 * _SECOND
@@ -86,9 +86,9 @@ class Stamp:
 
 
 def _code() -> Iterator[State]:
-    """Paymig's own packages, every other module that is loaded, and what is installed beside them."""
+    """The packages that a compile is made of, every other module that is loaded, and what is installed beside them."""
     home = os.path.dirname(os.path.dirname(cache.__file__))
-    own = [os.path.join(home, package, "") for package in _OWN]
+    own = [os.path.join(home, package, "") for package in _WHOLE]
     for package in own:
         yield from _states(package)
     loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}

@@ -212,7 +212,8 @@ def test_all_that_a_compile_reads_is_a_part_of_its_stamp(home):
         path
         for path in map(source, read)
         # The importer lists the folders that it looks for modules in.
-        if path not in known and path not in {str(home), *sys.path} and not path.startswith((*own, "/proc/", "/dev/"))
+        if not {path, f"{path}/__init__.py"} & {*known, str(home), *sys.path}
+        and not path.startswith((*own, "/proc/", "/dev/"))
     }
     outside = ("/site-packages/", sys.base_prefix)
     assert not {path for path in missed if not any(part in path for part in outside)}
