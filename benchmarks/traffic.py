@@ -19,7 +19,7 @@ from paymig.aws.weights import Weights
 from paymig.console import Console
 from paymig.deploy import Deployer, record_of
 from paymig.rehearsal.stage import Stage, open_stage
-from paymig.traffic import shift
+from paymig.traffic import Shifter
 from schemas.load import Spec, load
 
 SPEC = Path(__file__).parents[1] / "specs" / "payments.yaml"
@@ -43,7 +43,7 @@ def measured(stage: Stage, spec: Spec, calls: Calls, shares: list[int]) -> tuple
     before = Counter(calls.counts)
     for share in shares:
         started = time.perf_counter()
-        shift(stage.aws, spec.migration, share, Console(), yes=True, force_step=True)
+        Shifter(stage.aws, spec, Console(), judge=lambda _: ()).shift(share, yes=True, force_step=True, bake=False)
         seconds.append(time.perf_counter() - started)
     total = calls.counts - before
     return seconds, Counter({name: round(count / len(shares)) for name, count in total.items()})

@@ -70,6 +70,7 @@ def assemble(migration: Migration, assets: Assets) -> Assembly:
         "DashboardName": (watch.dashboard,),
         "LoadBalancerDnsName": (edge.dns_name,),
         "LoadBalancerHostedZoneId": (edge.hosted_zone,),
+        "LoadBalancerName": (edge.full_name,),
         "RecordName": (record.record,),
         "RollbackAlarmArn": (watch.rollback_alarm,),
         "RollbackFunctionArn": (check.rollback,),

@@ -50,7 +50,7 @@ def _changed(file: Path, changes: dict[str, Any]) -> str:
 
 
 def _shift(play: Play, share: str) -> str:
-    play.type("shift", "--to", share, "--yes")
+    play.type("shift", "--to", share, "--yes", "--no-bake")
     return f"live weights: {play.weights()}"
 
 

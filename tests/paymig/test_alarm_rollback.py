@@ -6,13 +6,11 @@ import pytest
 
 from paymig.aws import change_set, stack, weights
 from paymig.aws.weights import Weights
-from paymig.console import Console
 from paymig.deploy import record_of, tags_of
 from paymig.embedded.faults import Fault
 from paymig.journal.opening import open_journal
-from paymig.traffic import shift
 from runtime_lambdas.runtime.journal.lease import LeaseLost
-from tests.paymig.operators import Operator, another, history, paused
+from tests.paymig.operators import Operator, another, history, paused, shift
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def test_an_alarm_beats_a_shift_that_is_about_to_write(stage, spec, alarm):
     record = record_of(spec.migration)
     alice = another(stage)
     with paused(alice, "route53", "ChangeResourceRecordSets") as (reached, go_on):
-        late = Operator(lambda: shift(alice, spec.migration, 50, Console(), yes=True, force_step=True))
+        late = Operator(lambda: shift(alice, spec, 50))
         assert reached.wait(30)
         alarm()
         until(lambda: history(stage.aws, spec)[-1][0::2] == ("rollback", "done"), "no rollback")

@@ -13,9 +13,9 @@ from paymig.destroy import destroy
 from paymig.plan import against_deployed
 from paymig.rehearsal.stage import open_stage
 from paymig.status import look
-from paymig.traffic import shift
 from schemas.load import load
 from tests.examples import EXAMPLES, SPECS
+from tests.paymig.operators import shift
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -32,13 +32,13 @@ def test_an_example_deploys_serves_and_goes(name: str) -> None:
         assert against_deployed(stage.aws, deployer.compiled).changes == ()
         assert deployer.run(yes=True).outcome == "unchanged"
         share = int(migration.cutover.steps[0].to)
-        shift(stage.aws, migration, share, Console(), yes=True)
+        shift(stage.aws, spec, share)
         assert weights.read(stage.aws, record_of(migration)) == weights.Weights.to_new(share)
         if name == "own-api":
             check_statements(stage, host)
         if name == "together":
             check_host_names(stage, migration, done.outputs["LoadBalancerDnsName"])
-        shift(stage.aws, migration, 0, Console(), yes=True)
+        shift(stage.aws, spec, 0)
         assert destroy(stage.aws, migration, Console(), yes=True)
         assert stack.describe(stage.aws, migration.full_name) is None
 

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runtime_lambdas.runtime.journal import lease as leases
+from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.journal.lease import Lease, LeaseLost
 from runtime_lambdas.runtime.refused import Refused
@@ -56,6 +57,10 @@ class Hold:
                 self._append(name, "failed", reached | {"error": _words(error)})
             raise
         self._append(name, "done", reached)
+
+    def note(self, step: str, **evidence: Any) -> Entry:
+        """Record what needs no intent; raises as `step` does."""
+        return self.journal.append(self.verb, step, "note", self.why, evidence, under=self.lease)
 
     def check(self) -> None:
         """Make sure that the lease is still ours.
