@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -100,19 +101,20 @@ def cli(debug: bool) -> None:
     """  # noqa: D301 - click wants the character itself
 
 
-def main(args: list[str] | None = None, stamp: "Stamp | None" = None) -> None:
+def main(args: list[str] | None = None, stamp: "Stamp | None" = None, terms: Mapping[str, Any] | None = None) -> None:
     """Run the command line; every expected error ends as a message and an exit code.
 
     Args:
         args: the command line without the program; by default this process's.
         stamp: where a command that can be known to change nothing leaves what it has read and written.
+        terms: as of `Operation`, for the commands that have one.
     """
     arguments = sys.argv[1:] if args is None else args
     # A command makes few cycles: looking for them seldom, and not once more before the end, saves a tenth of a compile.
     gc.set_threshold(_COLLECT_AFTER)
     atexit.register(gc.freeze)
     try:
-        result: Any = cli.main(args=arguments, prog_name="paymig", standalone_mode=False, obj=stamp)
+        result: Any = cli.main(args=arguments, prog_name="paymig", standalone_mode=False, obj=terms or stamp)
     except click.exceptions.Abort:
         _stop("Interrupted.", 130)
     except click.ClickException as error:

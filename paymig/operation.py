@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from paymig.aws.session import Aws
@@ -25,6 +26,7 @@ class Operation:
         endpoint_url: as of `Aws.for_spec`.
         output: as of `Console`.
         stream: as of `Console`.
+        terms: how a rehearsal departs from the spec: `speed` and `judge`, as of `Shifter`; None for nothing.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class Operation:
         endpoint_url: str | None,
         output: str,
         stream: bool,
+        terms: Mapping[str, Any] | None = None,
     ) -> None:
+        self.terms = dict(terms or {})
         self._path, self._environment = path, environment
         self._profile, self._region, self._endpoint_url = profile, region, endpoint_url
         self._output, self._stream = output, stream

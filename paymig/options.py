@@ -1,6 +1,6 @@
 """The arguments and options that commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -85,7 +85,9 @@ def operation(command: Callable[..., Any] | None = None, *, stream: bool = False
         output: str,
         **options: Any,
     ) -> Any:
-        return command(Operation(spec, environment, profile, region, endpoint_url, output, stream), **options)
+        given = click.get_current_context().obj
+        terms = given if isinstance(given, Mapping) else None
+        return command(Operation(spec, environment, profile, region, endpoint_url, output, stream, terms), **options)
 
     return run
 

@@ -46,7 +46,7 @@ def command(at: Operation, share: int, force_step: bool, no_bake: bool, plan: bo
     """
     from paymig.traffic import Shifter
 
-    shifter = Shifter(at.aws, at.spec, at.console, why)
+    shifter = Shifter(at.aws, at.spec, at.console, why, **at.terms)
     if plan:
         shifter.plan(share, force_step)
     else:

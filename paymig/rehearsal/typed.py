@@ -14,7 +14,7 @@ def main() -> None:
     from paymig.cli import main as paymig
 
     # Nothing publishes what the gates judge before both databases are in play.
-    paymig(sys.argv[1:], {"judge": lambda _: ()})
+    paymig(sys.argv[1:], terms={"judge": lambda _: ()})
 
 
 if __name__ == "__main__":

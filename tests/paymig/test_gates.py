@@ -22,7 +22,6 @@ from paymig.errors import Refused
 from paymig.gates.judge import judge
 from paymig.gates.position import position
 from paymig.journal.opening import open_journal
-from paymig.rehearsal.client import Client
 from paymig.rehearsal.stage import open_stage
 from paymig.traffic import Shifter, WentBack
 from runtime_lambdas.runtime.journal.lease import LeaseLost
@@ -93,7 +92,11 @@ def all_is_well(publish):
 
 @pytest.fixture
 def client(stage, outputs):
-    return Client(stage.embedded, outputs["LoadBalancerDnsName"])
+    def health() -> None:
+        host = outputs["LoadBalancerDnsName"]
+        assert stage.embedded.alb_request("GET", host, "/health", port=443).status == 200
+
+    return SimpleNamespace(health=health)
 
 
 def shifter(aws, spec, **options) -> Shifter:
