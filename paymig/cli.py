@@ -25,6 +25,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of migration.yaml, for editors.",
     "preflight": "Look at both databases and show what would go wrong.",
     "deploy": "Deploy the stacks by change set and follow them to the end.",
+    "replicate": "Make the target equal to the source and keep it so.",
     "status": "Show the stacks, the traffic and the alarms.",
     "shift": "Move a share of the traffic to AWS.",
     "rollback": "Send all traffic back to the source, at once.",

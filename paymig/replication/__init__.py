@@ -1,0 +1,1 @@
+"""`paymig replicate`: the engine of a spec, driven from this machine."""

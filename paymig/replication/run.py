@@ -1,0 +1,230 @@
+"""Starting, watching and stopping replication, each act in the journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import cursor
+
+from paymig.console import Console
+from paymig.errors import PaymigError, Refused
+from paymig.replication.show import Bars, table
+from runtime_lambdas.runtime import roles
+from runtime_lambdas.runtime.catalogue import read_sequences, read_tables
+from runtime_lambdas.runtime.journal.hold import hold
+from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.runtime.logins import Logins, Role
+from runtime_lambdas.runtime.replication.engine import Engine, Identity, Lag, Progress, ReplicationError
+from runtime_lambdas.runtime.roles import RolesError
+from runtime_lambdas.runtime.writer import Side
+from schemas.migration import Migration
+
+_LOOK_SECONDS = 0.5
+_LAG_SECONDS = 5.0
+_ROLES = "make the target's roles"
+_ENDED = "end replication"
+STARTED = "start replication"
+"""The journal's step whose evidence holds the identity of what was started."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How replication is.
+
+    Attributes:
+        lag: None where there is nothing to measure.
+        broken: why what arrives can't be trusted; empty where it can.
+    """
+
+    progress: Progress
+    lag: Lag | None
+    broken: str
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the target is complete, and follows."""
+        return self.progress.loaded and self.lag is not None and self.lag.arrived and not self.broken
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Give it as JSON's types."""
+        return {
+            "state": self.progress.state,
+            "healthy": self.healthy,
+            "tables": [asdict(one) for one in self.progress.tables],
+            "lag": asdict(self.lag) if self.lag else None,
+            "problems": [*self.progress.problems, *([self.broken] if self.broken else [])],
+        }
+
+    def show(self, console: Console) -> None:
+        """Print it."""
+        console.result(self.to_json(), table(self))
+
+
+def start(
+    engine: Engine, journal: Journal, logins: Logins, migration: Migration, console: Console, why: str = ""
+) -> Report:
+    """Make the target's roles, start or resume replication, and watch the load to its end.
+
+    Interrupted, it is started again: what runs goes on, and is watched again.
+
+    Raises:
+        Refused: the writer is not the source, the lease is another's, or the databases are not ready.
+    """
+    with worded(), hold(journal, "replicate start", why) as holding:
+        refuse_moved_writer(journal)
+        with holding.step(_ROLES), _as(logins, "target", "master") as running:
+            roles.make_target_roles(running, logins)
+            _hand_over(running, logins, migration)
+        with holding.step("prepare replication"):
+            engine.prepare()
+            _grant(logins, migration)
+        with holding.step(STARTED) as reached:
+            engine.start()
+            reached["identity"] = engine.identity().to_json()
+    with worded():
+        _watch(engine, console)
+        return look(engine, journal)
+
+
+def look(engine: Engine, journal: Journal) -> Report:
+    """Say how replication is; a beat is written on the writer to measure the lag.
+
+    Raises:
+        Refused: a database can't be reached.
+    """
+    if not any(one.step == _ROLES and one.kind == "done" for one in journal.entries()):
+        return Report(Progress("absent"), None, "")  # nothing could log in, so nothing was started
+    with worded():
+        progress = engine.progress()
+        if progress.state in ("absent", "loading"):
+            return Report(progress, None, "")
+        try:
+            if (recorded := recorded_identity(journal)) is not None:
+                engine.verify(recorded)
+            return Report(progress, engine.lag(_LAG_SECONDS), "")
+        except ReplicationError as error:
+            return Report(progress, None, str(error))
+
+
+def stop(engine: Engine, journal: Journal, console: Console, *, retire: bool, yes: bool, why: str = "") -> Report:
+    """Pause replication, or end it for good.
+
+    Args:
+        engine: the direction.
+        journal: the migration's.
+        console: where the question goes.
+        retire: drop slot, subscription and publication: what follows is a load from the beginning.
+        yes: do not ask.
+        why: the operator's words.
+
+    Raises:
+        Refused: the writer is not the source, or the lease is another's.
+        NotConfirmed: the operator declined.
+    """
+    question = (
+        "End replication for good? Starting it again loads every table anew."
+        if retire
+        else "Pause replication? The source keeps its log until it is resumed, and its disk fills."
+    )
+    with worded(), hold(journal, "replicate stop", why) as holding:
+        refuse_moved_writer(journal)
+        console.confirm(question, yes)
+        with holding.step(_ENDED if retire else "pause replication"):
+            engine.retire() if retire else engine.pause()
+        return Report(engine.progress(), None, "")
+
+
+def recorded_identity(journal: Journal) -> Identity | None:
+    """Return what was started last, as the journal has it; None where nothing was, or it was ended."""
+    found = None
+    for entry in journal.entries():
+        if entry.kind == "done" and entry.step == STARTED:
+            found = Identity(**entry.evidence["identity"])
+        elif entry.kind == "done" and entry.step == _ENDED:
+            found = None
+    return found
+
+
+def refuse_moved_writer(journal: Journal) -> None:
+    """Refuse once the target is the writer: the forward direction is the switchover's matter then.
+
+    Raises:
+        Refused: it is.
+    """
+    if journal.writer().side != "source":
+        raise Refused(
+            "the target is the writer: what replicates from the source now belongs to the switchover",
+            "paymig status says where the migration stands",
+        )
+
+
+@contextmanager
+def worded() -> Iterator[None]:
+    """Turn what an engine or a database says into words for the operator."""
+    try:
+        yield
+    except (ReplicationError, RolesError) as error:
+        raise Refused(str(error)) from error
+    except psycopg2.OperationalError as error:
+        raise Refused(
+            f"a database can't be reached from here: {str(error).strip()}",
+            "run it where both databases can be reached, for example on a host inside the VPC",
+        ) from error
+    except psycopg2.Error as error:
+        raise PaymigError(f"a database refused: {str(error).strip()}") from error
+
+
+@contextmanager
+def _as(logins: Logins, side: Side, role: Role) -> Iterator[cursor]:
+    """Open one transaction as a role."""
+    with closing(logins.login(side, role).open()) as opened, opened, opened.cursor() as running:
+        yield running
+
+
+def _hand_over(running: cursor, logins: Logins, migration: Migration) -> None:
+    patterns = migration.replication.tables
+    tables = read_tables(running, patterns.include, patterns.exclude)
+    roles.hand_over(running, logins, tables, read_sequences(running, tables))
+
+
+def _grant(logins: Logins, migration: Migration) -> None:
+    """Let the API and the comparison read, and who compares beat, on either side."""
+    patterns = migration.replication.tables
+    with _as(logins, "target", "control") as running:
+        tables = read_tables(running, patterns.include, patterns.exclude)
+        roles.grant_reading(running, logins, tables, read_sequences(running, tables))
+    application = logins.login("source", "application").user
+    if application != logins.login("source", "admin").user:
+        with _as(logins, "source", "admin") as running:
+            roles.grant_beating(running, application)
+
+
+def _watch(engine: Engine, console: Console) -> None:
+    """Show the load until it is over.
+
+    Raises:
+        Refused: it came to a halt.
+    """
+    with Bars(console) as bars:
+        while True:
+            progress = engine.progress()
+            bars.update(progress)
+            if progress.state == "failed" and _lasts(engine):
+                raise Refused(" ".join(progress.problems))
+            if progress.state != "loading" and progress.state != "failed":
+                return
+            time.sleep(_LOOK_SECONDS)
+
+
+def _lasts(engine: Engine) -> bool:
+    """Whether a failure is still there after a worker has had the time to come back."""
+    for _ in range(12):
+        time.sleep(_LOOK_SECONDS)
+        if engine.progress().state != "failed":
+            return False
+    return True

@@ -1,0 +1,111 @@
+"""Replication as an operator sees it: a bar for each table while it loads, and a table of how it is."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from paymig.console import Console
+from runtime_lambdas.runtime.replication.engine import Progress, TableProgress
+
+if TYPE_CHECKING:
+    from paymig.replication.run import Report
+
+_MOST_BARS = 30  # tables under way come first; more would not fit a screen
+
+
+class Bars:
+    """Shows a load while the block runs: bars on a terminal, a line for each table elsewhere, JSON to programs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console.err, refresh_per_second=4) if console.err.is_terminal else None
+        self._begun = time.monotonic()
+        self._first: int | None = None
+        self._told: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self, progress: Progress) -> None:
+        """Show the load as it is now."""
+        loaded = sum(one.rows for one in progress.tables)
+        if self._first is None:
+            self._first = loaded
+        left = seconds_left(progress, loaded - self._first, time.monotonic() - self._begun)
+        if self._live:
+            self._live.update(_bars(progress, left))
+        for one in progress.tables:
+            if self._told.get(one.table) != one.state:
+                self._told[one.table] = one.state
+                self._console.event({"event": "table", **vars(one)})
+                if not self._live and one.state != "waiting":
+                    self._console.say(f"  {one.table:<40} {one.state}  {one.rows:,} of {one.rows_expected:,} rows")
+
+
+def seconds_left(progress: Progress, rows: int, seconds: float) -> float | None:
+    """Estimate how long the load still takes, by its pace so far; None while there is none.
+
+    Args:
+        progress: how far it is.
+        rows: that were loaded while it was watched.
+        seconds: for which it was watched.
+    """
+    missing = sum(max(0, one.rows_expected - one.rows) for one in progress.tables)
+    if not missing:
+        return 0.0
+    return missing * seconds / rows if rows > 0 and seconds > 0 else None
+
+
+def table(report: Report) -> RenderableType:
+    """Draw how replication is."""
+    parts: list[RenderableType] = [_bars(report.progress, None)] if report.progress.tables else []
+    lag = report.lag
+    if lag is not None:
+        behind = "" if lag.bytes is None else f", {size(lag.bytes)} of log not confirmed"
+        took = f"{lag.seconds * 1000:.1f} ms" if lag.arrived else f"[red]more than {lag.seconds:g} s[/]"
+        parts.append(f"lag        a beat took {took}{behind}")
+    parts += [f"[red]problem[/]    {text}" for text in (*report.progress.problems, report.broken) if text]
+    colour = "green" if report.healthy else "yellow" if report.progress.state in ("loading", "paused") else "red"
+    parts.append(f"state      [{colour}]{report.progress.state}[/]")
+    return Group(*parts)
+
+
+def _bars(progress: Progress, left: float | None) -> RenderableType:
+    drawn = Table(box=None, pad_edge=False)
+    for heading, justify in (("table", "left"), ("", "left"), ("rows", "right"), ("size", "right"), ("", "left")):
+        drawn.add_column(heading, justify=justify, header_style="dim")  # type: ignore[arg-type]
+    order = sorted(progress.tables, key=lambda one: (one.state not in ("loading", "catching up"), one.table))
+    for one in order[:_MOST_BARS]:
+        drawn.add_row(one.table, _bar(one), f"{one.rows:,}/{one.rows_expected:,}", size(one.bytes), one.state)
+    rest = len(order) - _MOST_BARS
+    caption = f"and {rest} more tables" if rest > 0 else ""
+    if left:
+        caption = f"{caption}  about {left:,.0f} s left".strip()
+    return Group(drawn, caption) if caption else drawn
+
+
+def _bar(one: TableProgress) -> ProgressBar:
+    done = 1 if one.state == "replicating" else one.rows
+    return ProgressBar(total=max(1, one.rows_expected) if done != 1 else 1, completed=done, width=30)
+
+
+def size(count: float) -> str:
+    """Write a number of bytes, as "1.5 MiB"."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

@@ -1,0 +1,164 @@
+"""`paymig replicate` between two real servers, with its journal in the embedded AWS."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg2
+import pytest
+from click.testing import CliRunner
+from rich.console import Console as RichConsole
+
+from paymig.commands.replicate import command
+from paymig.console import Console
+from paymig.databases import Databases
+from paymig.errors import Refused
+from paymig.journal.opening import open_journal
+from paymig.replication import run
+from paymig.replication.engines import engine_for
+from paymig.replication.show import Bars, seconds_left, size
+from runtime_lambdas.runtime.replication.engine import Progress, TableProgress
+
+SCHEMA = (Path(__file__).parents[3] / "runtime_lambdas" / "payment_api" / "schema.sql").read_text()
+ROWS = 300
+
+
+def execute(dsn: str, sql: str) -> list[tuple]:
+    connection = psycopg2.connect(dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def deployed(stage, spec, deploy):
+    """A deployed migration with payments on the source and their tables on the target."""
+    deploy(spec)
+    execute(stage.target_dsn, SCHEMA)
+    execute(
+        stage.source_dsn,
+        "INSERT INTO payments (idempotency_key, request_digest, merchant, amount, currency, status)"
+        f" SELECT i::text, 'd', 'Zoë', i, 'EUR', 'captured' FROM generate_series(1, {ROWS}) i",
+    )
+    with Databases(stage.aws, spec) as databases:
+        engine = engine_for(spec.migration, databases, stand_in="logical")
+        yield engine, open_journal(stage.aws, spec.migration.full_name), databases
+        engine.close()
+
+
+def test_from_an_empty_target_to_the_end_and_again(stage, spec, deployed, capsys):
+    engine, journal, databases = deployed
+    assert run.look(engine, journal).to_json()["state"] == "absent"
+
+    report = run.start(engine, journal, databases, spec.migration, Console("json"), "first load")
+    assert report.healthy, report.to_json()
+    report.show(Console("json"))
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["state"], shown["problems"]) == ("replicating", [])
+    assert {one["table"]: one["rows"] for one in shown["tables"]}["public.payments"] == ROWS
+    assert execute(stage.target_dsn, "SELECT count(*) FROM payments") == [(ROWS,)]
+
+    again = run.start(engine, journal, databases, spec.migration, Console("json"))
+    assert again.healthy
+    assert execute(stage.target_dsn, "SELECT count(*) FROM payments") == [(ROWS,)], "nothing is loaded twice"
+    steps = [(one.verb, one.step, one.kind) for one in journal.entries() if one.verb == "replicate start"]
+    assert steps.count(("replicate start", "start replication", "done")) == 2
+    recorded = run.recorded_identity(journal)
+    assert recorded == replace(engine.identity(), position=recorded.position)
+
+    for role, may in (("api", "SELECT"), ("validation", "SELECT")):
+        with databases.open("target", role) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM payments")
+            assert cursor.fetchone() == (ROWS,), (role, may)
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute("DELETE FROM payments")
+
+    paused = run.stop(engine, journal, Console("json"), retire=False, yes=True)
+    assert paused.progress.state == "paused"
+    execute(stage.source_dsn, "DELETE FROM payments WHERE amount = 1")
+    assert not run.look(engine, journal).healthy
+    assert run.start(engine, journal, databases, spec.migration, Console("json")).healthy
+    assert execute(stage.target_dsn, "SELECT count(*) FROM payments") == [(ROWS - 1,)]
+
+    ended = run.stop(engine, journal, Console("json"), retire=True, yes=True)
+    assert ended.progress.state == "absent"
+    assert run.recorded_identity(journal) is None
+    assert execute(stage.source_dsn, "SELECT count(*) FROM pg_replication_slots") == [(0,)]
+    with pytest.raises(Refused, match="hold rows already"):
+        run.start(engine, journal, databases, spec.migration, Console("json"))
+
+
+def test_what_broke_is_told_by_the_status(stage, spec, deployed):
+    engine, journal, databases = deployed
+    run.start(engine, journal, databases, spec.migration, Console("json"))
+    engine.pause()
+    execute(stage.source_dsn, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+    report = run.look(engine, journal)
+    assert not report.healthy
+    assert "has no slot" in " ".join(report.to_json()["problems"])
+    assert "is gone, so changes were lost" in report.broken
+    text = io.StringIO()
+    RichConsole(file=text, width=200).print(run.table(report))
+    assert "public.payments" in text.getvalue()
+    assert "problem" in text.getvalue()
+
+
+def test_a_writer_that_has_moved_is_refused(stage, spec, deployed):
+    engine, journal, databases = deployed
+    journal_table = next(iter(stage.aws.client("dynamodb").list_tables()["TableNames"]))
+    stage.aws.client("dynamodb").put_item(
+        TableName=journal_table,
+        Item={
+            "migration": {"S": spec.migration.full_name},
+            "item": {"S": "control"},
+            "writer": {"S": "target"},
+            "epoch": {"N": "1"},
+        },
+    )
+    with pytest.raises(Refused, match="the target is the writer"):
+        run.start(engine, journal, databases, spec.migration, Console("json"))
+    with pytest.raises(Refused, match="the target is the writer"):
+        run.stop(engine, journal, Console("json"), retire=True, yes=True)
+    assert run.look(engine, journal).progress.state == "absent"
+
+
+def test_a_database_that_is_away_is_named(stage, spec, deploy):
+    deploy(spec)
+    stage.source.stop()
+    with Databases(stage.aws, spec) as databases:
+        engine = engine_for(spec.migration, databases, stand_in="logical")
+        journal = open_journal(stage.aws, spec.migration.full_name)
+        with pytest.raises(Refused, match="can't be reached from here"):
+            run.start(engine, journal, databases, spec.migration, Console("json"))
+    assert journal.entries is not None
+    assert [one.kind for one in journal.entries() if one.step == "prepare replication"] == ["intent", "failed"]
+
+
+@pytest.mark.parametrize("verb", ["start", "status", "stop"])
+def test_help_has_an_example(verb):
+    result = CliRunner().invoke(command, [verb, "--help"])
+    assert result.exit_code == 0
+    assert f"paymig replicate {verb}" in result.output
+
+
+def test_the_time_left_follows_the_pace():
+    half = Progress(
+        "loading", (TableProgress("a", "loading", 50, 100, 1, 2), TableProgress("b", "waiting", 0, 50, 0, 1))
+    )
+    assert seconds_left(half, 50, 10.0) == 20.0
+    assert seconds_left(half, 0, 10.0) is None
+    done = Progress("replicating", (replace(half.tables[0], rows=100),))
+    assert seconds_left(done, 0, 0.0) == 0.0
+    assert [size(one) for one in (0, 1536, 3 * 2**30)] == ["0 B", "1.5 KiB", "3.0 GiB"]
+
+
+def test_lines_where_there_is_no_terminal(capsys):
+    with Bars(Console("text")) as bars:
+        for state in ("waiting", "loading", "loading", "replicating"):
+            bars.update(Progress("loading", (TableProgress("public.payments", state, 10, 20, 1, 2),)))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in lines] == ["loading", "replicating"]
