@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas.checks.aws_limits import AURORA_VERSIONS, DMS_CLASSES, ZONES
+from schemas.routes import priority
 from schemas.units import format_duration, format_size
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -112,7 +113,23 @@ def _scalings(draw: st.DrawFn) -> dict[str, Any]:
     return {"provisioned": {"min": low, "max": high} | target, "reserved": reserved}
 
 
-def _apis(runtimes: Sequence[str]) -> st.SearchStrategy[dict[str, Any]]:
+@st.composite
+def _routes(draw: st.DrawFn, counts: Sequence[int]) -> dict[str, Any]:
+    """Routes in some order; the names are drawn in pairs of words that no priority is shared by."""
+    count = draw(st.sampled_from(counts))
+    first = draw(st.integers(0, 1000))
+    chosen: dict[int, str] = {}
+    for number in range(first, first + 2 * count + 1):
+        name = f"service-r{number}"
+        chosen.setdefault(priority(name), name)
+    return {
+        name: {"paths": [f"/{name}", f"/{name}/*"], "handler": "payment_api.handler.handler"}
+        | draw(_optional(memory=sizes(128, 10240, 2**20), timeout=durations(30, 900), scaling=_scalings()))
+        for name in draw(st.permutations(list(chosen.values())[:count]))
+    }
+
+
+def _apis(runtimes: Sequence[str], counts: Sequence[int]) -> st.SearchStrategy[dict[str, Any]]:
     return _optional(
         code=st.just("builtin:payment_api"),
         handler=st.just("payment_api.handler.handler"),
@@ -122,6 +139,7 @@ def _apis(runtimes: Sequence[str]) -> st.SearchStrategy[dict[str, Any]]:
         # Longer than any pause below, so that held requests outlive it.
         timeout=durations(30, 900),
         scaling=_scalings(),
+        routes=_routes(counts),
     )
 
 
@@ -136,8 +154,9 @@ _securities = _optional(
 )
 
 _patterns = st.lists(st.sampled_from(["public.%", "public.payments", "ledger.%", "public.tmp_%"]), unique=True)
+_named = st.integers(1, 1000).map(lambda count: [f"ledger.entries_of_{number:04}" for number in range(count)])
 _tables = st.fixed_dictionaries(
-    {"include": st.just(["public.%"]) | _patterns.filter(bool)}, optional={"exclude": _patterns}
+    {"include": st.just(["public.%"]) | _patterns.filter(bool) | _named}, optional={"exclude": _patterns}
 )
 _instances = _optional(
     **{"class": st.sampled_from(sorted(DMS_CLASSES)), "storage": sizes(5, 6144, 2**30), "multi_az": st.booleans()}
@@ -211,11 +230,14 @@ def _watched(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @st.composite
-def specs(draw: st.DrawFn, runtimes: Sequence[str] = ("python3.12", "python3.13")) -> dict[str, Any]:
+def specs(
+    draw: st.DrawFn, runtimes: Sequence[str] = ("python3.12", "python3.13"), large: bool = True
+) -> dict[str, Any]:
     """Data of a valid migration.yaml; every optional section is sometimes left out.
 
     Args:
         runtimes: which Lambda runtimes to use; compiling one needs its database driver at hand.
+        large: whether forty functions and twenty environments occur.
     """
     region = draw(st.sampled_from(sorted(region for region, zones in ZONES.items() if zones >= 3)))
     gates, alarms = draw(_watched())
@@ -238,7 +260,7 @@ def specs(draw: st.DrawFn, runtimes: Sequence[str] = ("python3.12", "python3.13"
         tags=st.dictionaries(st.from_regex(r"[B-Z][a-z]{0,10}", fullmatch=True), st.just("value"), max_size=5),
         network=_networks(ZONES[region]),
         database=_databases,
-        api=_apis(runtimes),
+        api=_apis(runtimes, (0, 0, 0, 1, 1, 2, 2, 40) if large else (0, 1)),
         load_balancer=_optional(
             access_logs=durations(365 * _DAY, 3650 * _DAY, _DAY), deletion_protection=st.booleans()
         ),
@@ -249,7 +271,9 @@ def specs(draw: st.DrawFn, runtimes: Sequence[str] = ("python3.12", "python3.13"
     )
     spec |= draw(optional)
     if draw(st.booleans()) and spec.get("environment", "prod") != "staging":
-        spec["environments"] = {"staging": draw(st.just({}) | st.just({"database": {"instances": 1}}))}
+        others = draw(st.sampled_from([0, 0, 0, 0, 0, 0, 0, 19])) if large else 0
+        overlay = st.just({}) | st.just({"database": {"instances": 1}})
+        spec["environments"] = {"staging": draw(overlay)} | {f"drill-{n}": draw(overlay) for n in range(others)}
     return spec
 
 
