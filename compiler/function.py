@@ -170,9 +170,14 @@ def journal_rights(migration: Migration, *, moves_the_writer: bool = False) -> l
     return [_on_journal(migration, actions + (["dynamodb:UpdateItem"] if moves_the_writer else []))]
 
 
-def _on_journal(migration: Migration, actions: list[str]) -> policy.Statement:
+def remember(migration: Migration, partition: str) -> policy.Statement:
+    """The right to items of one's own in the journal's table: in the partition `<migration>/<partition>`, no other."""
+    return _on_journal(migration, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], f"/{partition}")
+
+
+def _on_journal(migration: Migration, actions: list[str], partition: str = "") -> policy.Statement:
     table = Sub("arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${JournalTable}")
-    own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [migration.full_name]}}
+    own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{migration.full_name}{partition}"]}}
     return policy.allow(actions, table, own)
 
 

@@ -24,7 +24,7 @@ from compiler.components.monitoring import MonitoringExports
 from compiler.components.network import NetworkExports
 from compiler.components.routing import NEW, OLD, RoutingExports
 from compiler.components.security import SecurityExports
-from compiler.function import Foundations, Place, function, journal_rights
+from compiler.function import Foundations, Place, function, journal_rights, remember
 from schemas.migration import Migration
 
 _LONGEST = 900  # what Lambda allows at most, in seconds
@@ -118,6 +118,7 @@ def _validation(
         rights=[
             *databases.rights(component, login),
             policy.allow("cloudwatch:PutMetricData", "*", {"StringEquals": {"cloudwatch:namespace": namespace}}),
+            remember(migration, "comparison"),
             *bury,
         ],
         layers=[component.use(database.runtime_layer), component.use(database.certificates_layer)],

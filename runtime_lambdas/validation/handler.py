@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from typing import Any
 
-from psycopg2.extensions import cursor
+from runtime_lambdas.runtime import aws, database, log, settings, writer
+from runtime_lambdas.runtime.comparison import Invariant, NothingToCompare, Options, Patterns, Report
 
-from runtime_lambdas.runtime import aws, database, log, settings
-from runtime_lambdas.runtime.writer import Side
+from . import metrics
+from .beating import beating
+from .place import Busy, Place
+from .validate import validate
 
-from . import observe
-from .observe import Observation
-from .settle import Finding, Question, settle
+__all__ = ["Mismatch", "NothingToCompare", "handler"]
 
-SAME = "same-on-both-sides"
+_LONGEST = 900.0  # seconds of an invocation, where nobody says
+_SPARE = 90.0  # seconds to settle, to publish, and for the queries that are under way
+_EXAMPLES = 10
 
 
 class Mismatch(RuntimeError):
     """Source and target differ: names what does."""
 
 
-class NothingToCompare(RuntimeError):
-    """The patterns select no table on either side."""
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Compare both databases: `{"full": true}` everything, `{"full": false}` what changed since the last time.
 
-
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Compare both databases: `{"full": true}` by every row's content, `{"full": false}` by the number of rows.
-
-    Invariants are checked either way. Returns the report: "full", "mismatches", "unsettled" and the "findings".
+    Invariants are checked either way. What does not fit into one invocation is continued by the next one. Returns
+    `{"reports": [...]}`, none while another invocation is at work.
 
     Raises:
         Mismatch: Something differs, after the report was logged and its numbers published.
@@ -42,88 +42,58 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     full = event.get("full", True)
     if not isinstance(full, bool):
         raise TypeError(f"full must be true or false, not {full!r}")
-    findings = settle([*_tables(full), *_invariants()])
-    verdicts = [finding.verdict for finding in findings]
-    report = {
-        "full": full,
-        "mismatches": verdicts.count("different"),
-        "unsettled": verdicts.count("unsettled"),
-        "findings": [asdict(finding) for finding in findings],
-    }
-    log.info("validation.report", **report)
-    _publish(report)
-    if report["mismatches"]:
-        raise Mismatch(_wording(findings))
-    return report
+    remaining = _LONGEST if context is None else context.get_remaining_time_in_millis() / 1000
+    migration = os.environ["PAYMIG_MIGRATION"]
+    place = Place(aws.client("dynamodb"), os.environ["PAYMIG_JOURNAL_TABLE"], migration)
+    try:
+        with place.held(remaining):
+            reports = _run(place, migration, full, remaining - _SPARE)
+    except Busy as busy:
+        log.info("validation.busy", reason=str(busy))
+        return {"reports": []}
+    if any(report.verdict == "different" for report in reports):
+        raise Mismatch("; ".join(map(_wording, reports)))
+    return {"reports": [report.to_json() for report in reports]}
 
 
-def _tables(full: bool) -> list[Question]:
-    found = {side: _read(side, observe.tables) for side in ("source", "target")}
+def _run(place: Place, migration: str, full: bool, seconds: float) -> list[Report]:
+    publish = partial(metrics.publish, aws.client("cloudwatch"), os.environ["METRIC_NAMESPACE"], migration)
+    leader = writer.read().side
+    source, target = partial(database.open_side, "source"), partial(database.open_side, "target")
+    opens = (source, target) if leader == "source" else (target, source)
     patterns = settings.read("tables")
-    every = sorted({*found["source"], *found["target"]})
-    names = observe.selected(every, patterns["include"], patterns["exclude"])
-    if not names:
-        raise NothingToCompare(
-            f"none of the {len(every)} tables matches include {patterns['include']} without exclude "
-            f"{patterns['exclude']}. Correct replication.tables in the migration's spec, as [public.%]."
-        )
-    return [_table(name, found["source"].get(name), found["target"].get(name), full) for name in names]
+    options = Options(leader=leader, seconds=max(0.0, seconds), examples=_EXAMPLES)
+    reports = []
+    with beating(opens[0], leader):
+        for report in validate(
+            source,
+            target,
+            Patterns(patterns["include"], patterns["exclude"]),
+            [Invariant(**given) for given in settings.read("invariants")],
+            place,
+            options,
+            full=full,
+        ):
+            reports.append(report)
+            log.info("validation.report", **report.to_json())
+            publish(metrics.of_report(report))
+        with closing(opens[0]()) as here, closing(opens[1]()) as there:
+            publish(metrics.of_replication(here, there, leader))
+    return reports
 
 
-def _table(name: str, source: observe.Columns | None, target: observe.Columns | None, full: bool) -> Question:
-    title = f"table {name}"
-    if source is None or target is None or source.keys() != target.keys():
-        shapes = [None if columns is None else sorted(columns) for columns in (source, target)]
-        return Question(title, lambda: shapes[0], lambda: shapes[1], _same)
-    return Question(
-        title,
-        partial(_read, "source", observe.digest(name, source) if full else observe.count(name)),
-        partial(_read, "target", observe.digest(name, target) if full else observe.count(name)),
-        _same,
-    )
-
-
-def _invariants() -> list[Question]:
-    return [
-        Question(
-            f"invariant {given['name']}",
-            partial(_read, "source", observe.invariant(given["sql"])),
-            partial(_read, "target", observe.invariant(given["sql"])),
-            _same if given["expect"] == SAME else partial(_both_are, [[str(given["expect"])]]),
-        )
-        for given in settings.read("invariants")
+def _wording(report: Report) -> str:
+    different = [
+        f"{table.table} ({table.missing} rows missing, {table.extra} extra, {table.different} different"
+        + "".join(f", {each.what} {each.column}".rstrip() for each in table.disagreements)
+        + ")"
+        for table in report.tables
+        if table.verdict == "different"
     ]
-
-
-def _same(source: Observation, target: Observation) -> bool:
-    return bool(source == target)
-
-
-def _both_are(expected: Observation, source: Observation, target: Observation) -> bool:
-    return bool(source == expected and target == expected)
-
-
-def _read(side: Side, ask: Callable[[cursor], Observation]) -> Observation:
-    def work(running: cursor) -> Observation:
-        observe.begin(running)
-        return ask(running)
-
-    return database.transact(side, work)
-
-
-def _publish(report: Mapping[str, Any]) -> None:
-    dimensions = [{"Name": "Migration", "Value": os.environ["PAYMIG_MIGRATION"]}]
-    values = {"ValidationMismatches": report["mismatches"], "ValidationUnsettled": report["unsettled"]}
-    aws.client("cloudwatch").put_metric_data(
-        Namespace=os.environ["METRIC_NAMESPACE"],
-        MetricData=[
-            {"MetricName": name, "Value": value, "Unit": "Count", "Dimensions": dimensions}
-            for name, value in values.items()
-        ],
-    )
-
-
-def _wording(findings: list[Finding]) -> str:
-    different = [finding for finding in findings if finding.verdict == "different"]
-    lines = [f"{finding.name}: source {finding.source}, target {finding.target}" for finding in different[:10]]
-    return f"{len(different)} of {len(findings)} comparisons differ: " + "; ".join(lines)
+    different += [
+        f"invariant {each.name} (source {each.source}, target {each.target})"
+        for each in report.invariants
+        if each.verdict == "different"
+    ]
+    total = len(report.tables) + len(report.invariants)
+    return f"{len(different)} of {total} comparisons differ: " + ", ".join(different[:10])

@@ -107,7 +107,7 @@ class Engine:
             return
         options = self._options
         leader, follower = options.leader, SIDES[options.leader == "source"]
-        wait = Heartbeat(self._servers[leader], self._servers[follower], options.patience, options.pause)
+        wait = Heartbeat(self._servers[leader], self._servers[follower], options.patience, options.pause, leader)
         until = time.monotonic() + options.patience
         read = rows.by_key if work.shape.key else lambda shape, _, keys: multiset.by_hash(shape, keys)
 

@@ -59,7 +59,7 @@ def check(source: Server, target: Server, invariants: Sequence[Invariant], optio
     """
     servers: dict[Side, Server] = {"source": source, "target": target}
     leader, follower = options.leader, SIDES[options.leader == "source"]
-    wait = Heartbeat(servers[leader], servers[follower], options.patience, options.pause)
+    wait = Heartbeat(servers[leader], servers[follower], options.patience, options.pause, leader)
     until = time.monotonic() + options.patience
     open_ones = list(invariants)
     still: dict[str, tuple[int, Rows, Rows]] = {}

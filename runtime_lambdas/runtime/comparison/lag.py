@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Literal, NamedTuple
 
 from psycopg2.extensions import cursor
+
+from runtime_lambdas.runtime.journal.control import Side
 
 from .server import Server
 
@@ -37,36 +40,50 @@ class Heartbeat:
         follower: The side that replication writes to.
         patience: Seconds to wait at most.
         pause: Seconds to wait where there is no heartbeat.
+        side: Which one the leader is.
     """
 
-    def __init__(self, leader: Server, follower: Server, patience: float, pause: float = PAUSE) -> None:
+    def __init__(
+        self, leader: Server, follower: Server, patience: float, pause: float = PAUSE, side: Side = "source"
+    ) -> None:
         self._leader, self._follower = leader, follower
+        self._read = partial(_read, side=side)
         self._patience, self._pause = patience, pause
 
     def __call__(self) -> Proof:
         """Wait, and say what the wait has proved."""
-        asked, beat_at = self._leader.run(_read)
+        asked, beat_at = self._leader.run(self._read)
         beating = beat_at is not None and (asked - beat_at).total_seconds() < _SILENCE
-        if not beating or self._follower.run(_read).beat_at is None:
+        if not beating or self._follower.run(self._read).beat_at is None:
             time.sleep(self._pause)
             return "unknown"
         until = time.monotonic() + self._patience
         while time.monotonic() < until:
-            arrived = self._follower.run(_read).beat_at
+            arrived = self._follower.run(self._read).beat_at
             if arrived is not None and arrived > asked:  # both are times of the leader's clock
                 return "caught up"
             time.sleep(_POLL)
         return "behind"
 
 
-def _read(running: cursor) -> _Beat:
+def readable(running: cursor) -> bool:
+    """Tell whether there is a heartbeat on this side that the login may read."""
     running.execute(
-        "SELECT clock_timestamp(), CASE WHEN to_regclass('paymig.heartbeat') IS NOT NULL"
-        " THEN has_schema_privilege('paymig', 'USAGE') AND has_table_privilege('paymig.heartbeat', 'SELECT') END"
+        "SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'paymig' AND c.relname = 'heartbeat'"
     )
-    [(now, readable)] = running.fetchall()
-    if not readable:
+    return running.fetchall() == [(True,)]
+
+
+def _read(running: cursor, side: Side) -> _Beat:
+    if not readable(running):
+        running.execute("SELECT clock_timestamp()")
+        [(now,)] = running.fetchall()
         return _Beat(now, None)
-    running.execute("SELECT clock_timestamp(), (SELECT max(beat_at) FROM paymig.heartbeat)")
+    running.execute(
+        "SELECT clock_timestamp(), (SELECT max(beat_at) FROM paymig.heartbeat WHERE side = %s)",
+        (side,),
+    )
     [(now, beat_at)] = running.fetchall()
     return _Beat(now, beat_at)

@@ -1,0 +1,108 @@
+"""What validation remembers between its runs: how far a full comparison is, and from where changes are counted."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from runtime_lambdas.runtime.comparison import Cut, Report
+
+_RUN, _LAST = "run", "last"
+
+
+class Busy(RuntimeError):
+    """Another run is at it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The items of one migration's comparison, in the journal's table and in a partition of their own.
+
+    Implements `comparison.Kept`.
+
+    Attributes:
+        client: a DynamoDB client of boto3.
+        table: the journal's.
+        migration: the migration's full name.
+    """
+
+    client: Any
+    table: str
+    migration: str
+
+    @contextmanager
+    def held(self, seconds: float) -> Iterator[None]:
+        """Keep other runs away until the block ends, or so many seconds at most.
+
+        Raises:
+            Busy: Another run does.
+        """
+        now = time.time()
+        try:
+            self._update(
+                "SET held_until = :until",
+                {":until": {"N": str(now + seconds)}, ":now": {"N": str(now)}},
+                "attribute_not_exists(held_until) OR held_until < :now",
+            )
+        except self.client.exceptions.ConditionalCheckFailedException as error:
+            raise Busy(f"another comparison of {self.migration} is running") from error
+        try:
+            yield
+        finally:
+            self._update("REMOVE held_until")
+
+    def load(self) -> Mapping[str, Any] | None:
+        """Return how far the full comparison is that was begun and not finished."""
+        item = self._read(_RUN)
+        if "state" not in item:
+            return None
+        state: dict[str, Any] = json.loads(gzip.decompress(item["state"]["B"]))
+        return state
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Keep how far the full comparison is."""
+        packed = gzip.compress(json.dumps(state).encode(), mtime=0)
+        self._update("SET #state = :state", {":state": {"B": packed}}, names={"#state": "state"})
+
+    def clear(self) -> None:
+        """Forget it: it is finished, or has to begin anew."""
+        self._update("REMOVE #state", names={"#state": "state"})
+
+    def note(self, report: Report) -> None:
+        """Remember a comparison that found both sides equal: changes are counted from where it began."""
+        found = {"S": json.dumps({"cut": report.cut, "mode": report.mode, "started": report.started})}
+        self.client.put_item(TableName=self.table, Item={**self._key(_LAST), "report": found})
+
+    def cut(self) -> Cut | None:
+        """Return from where changes are counted; None before a full comparison has found both sides equal."""
+        item = self._read(_LAST)
+        return Cut.from_json(json.loads(item["report"]["S"])["cut"]) if item else None
+
+    def _key(self, item: str) -> dict[str, Any]:
+        return {"migration": {"S": f"{self.migration}/comparison"}, "item": {"S": item}}
+
+    def _read(self, item: str) -> Mapping[str, Any]:
+        answer = self.client.get_item(TableName=self.table, Key=self._key(item), ConsistentRead=True)
+        found: Mapping[str, Any] = answer.get("Item", {})
+        return found
+
+    def _update(
+        self,
+        change: str,
+        values: Mapping[str, Any] | None = None,
+        condition: str | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        more: dict[str, Any] = {}
+        if values:
+            more["ExpressionAttributeValues"] = values
+        if condition:
+            more["ConditionExpression"] = condition
+        if names:
+            more["ExpressionAttributeNames"] = names
+        self.client.update_item(TableName=self.table, Key=self._key(_RUN), UpdateExpression=change, **more)
