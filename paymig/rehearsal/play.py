@@ -78,6 +78,8 @@ class Play:
         self.operator = Operator(workplace, stage.embedded.environment(), hear)
         self.load_file = workplace.parent / "load.jsonl"
         self.older = Older({})
+        self.comparison: dict[str, Any] | None = None
+        self.replicating = False
         self._pulse = pulse
         self._load: Child | None = None
 
@@ -126,7 +128,11 @@ class Play:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let the old API serve and clients come, for as long as the block runs."""
+        """Let the old API serve and clients come, for as long as the block runs; an API of one's own has no clients."""
+        if not self.builtin:
+            self.load_file.touch()
+            yield
+            return
         logs = self.workplace.parent
         embedded = self.stage.embedded
         with ExitStack() as stack:
@@ -163,6 +169,8 @@ class Play:
 
     def open_new_api(self, host: str) -> None:
         """Tell clients the new API's name, once its execution environments are warm, as provisioned ones are."""
+        if not self.builtin:
+            return
         with ThreadPoolExecutor(_WARM) as pool:
             answers = list(pool.map(lambda _: self._health(host), range(_WARM)))
         if any(status != 200 for status in answers):

@@ -14,6 +14,7 @@ from paymig.rehearsal.measure import Latency, by_second
 from paymig.rehearsal.options import Options
 from paymig.rehearsal.play import Play
 from paymig.rehearsal.proof import prove
+from paymig.rehearsal.replication import LagWatch
 from paymig.rehearsal.report import Phase, Report, Sample
 from paymig.rehearsal.scenario import Scenario
 from paymig.rehearsal.stage import Stage, open_stage
@@ -56,6 +57,10 @@ class Rehearsal:
         Raises:
             PaymigError: a step failed; what was started is stopped and removed.
         """
+        if self._spec.migration.replication.engine == "dms":
+            self._report.notes.append(
+                "PostgreSQL's logical replication stood in for AWS DMS, which no machine but AWS's has."
+            )
         self._view.begin(self._report.migration, self._scenario.title)
         with self._staged() as stage:
             play = Play(
@@ -66,9 +71,11 @@ class Rehearsal:
             with play.running():
                 started = time.time()
                 self._report.load_start = started - self._began
-                for step in self._scenario.steps:
-                    self._step(play, step.take)
-                self._phase("drain", lambda: self._drain(play))
+                with self._measuring(play) as measure:
+                    for step in self._scenario.steps:
+                        self._step(play, step.take)
+                        measure()
+                    self._phase("drain", lambda: self._drain(play))
             self._phase("prove", lambda: self._prove(play, started))
             self._step(play, "destroy")
         return self._report
@@ -86,6 +93,24 @@ class Rehearsal:
             what = f"PostgreSQL {stage.source.version} and {stage.target.version}, AWS at {stage.embedded.endpoint_url}"
             self._note("start", opened, what)
             yield stage
+
+    @contextmanager
+    def _measuring(self, play: Play) -> Iterator[Callable[[], None]]:
+        """Give what starts to measure the lag, once replication is there."""
+        watches: list[LagWatch] = []
+
+        def measure() -> None:
+            if play.replicating and not watches:
+                watches.append(LagWatch(play, self._lagging))
+
+        try:
+            yield measure
+        finally:
+            for watch in watches:
+                watch.stop()
+
+    def _lagging(self, at: float, milliseconds: float) -> None:
+        self._report.lag.append((round(at - self._began, 2), round(milliseconds, 2)))
 
     def _step(self, play: Play, name: str) -> None:
         before = len(play.typed)
@@ -120,6 +145,7 @@ class Rehearsal:
         dsn = play.stage.source_dsn if writer == "source" else play.stage.target_dsn
         ended = max((outcome.done for outcome in outcomes), default=started)
         report.proof = prove(dsn, writer, open_workload(None), outcomes, started, ended, play.older)
+        report.comparison = play.comparison
         report.seconds_of_load = by_second(outcomes, started)
         report.samples = [_sample(summary, self._began) for summary in play.now.summaries if "weights" in summary]
         report.latency_by_phase = {

@@ -41,11 +41,14 @@ class Scenario:
 
 def back(migration: Migration, options: Options) -> Scenario:
     """Shift step by step, change the spec in mid-shift, and roll back."""
-    steps: list[str] = ["deploy"]
+    steps: list[str] = ["preflight", "deploy"]
+    if migration.api.code == "builtin:payment_api":
+        steps += ["replicate", "compare"]
     shares = [(int(step.to), options.bake(step.bake.total_seconds())) for step in migration.cutover.steps]
     for share, bake in shares[:-1]:
         steps += [f"shift {share}", f"bake {bake:g}"]
-    steps += ["redeploy", f"shift {shares[-1][0]}", f"bake {shares[-1][1]:g}", "status", "rollback", "bake 1"]
+    steps += ["redeploy", f"shift {shares[-1][0]}", f"bake {shares[-1][1]:g}", "status"]
+    steps += ["compare", "rollback", "bake 1"] if "compare" in steps else ["rollback", "bake 1"]
     return Scenario("back", "All traffic to AWS and back, while the source stays the writer", _steps(steps))
 
 

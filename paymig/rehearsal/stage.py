@@ -24,7 +24,11 @@ _NEWEST = 18
 
 @dataclass(frozen=True)
 class Stage:
-    """What a rehearsal plays on; the DSNs are superusers', but for the application's."""
+    """What a rehearsal plays on; the DSNs are superusers', but for the application's.
+
+    Attributes:
+        schema: the SQL that made the source's tables.
+    """
 
     source: Postgres
     source_dsn: str
@@ -33,6 +37,7 @@ class Stage:
     target_dsn: str
     embedded: EmbeddedAws
     aws: Aws
+    schema: str
 
 
 @contextmanager
@@ -61,7 +66,7 @@ def open_stage(migration: Migration, schema: Path | None = None, environments: i
         aws = Aws(migration.region, endpoint_url=embedded.endpoint_url, credentials=(embedded.account_id, "embedded"))
         login = next(known.value for known in secrets_ if known.arn == migration.source.database.secret)
         application = source.dsn(migration.source.database.name, login["username"], login["password"])
-        yield Stage(source, dsn, application, target, target_dsn, embedded, aws)
+        yield Stage(source, dsn, application, target, target_dsn, embedded, aws, sql)
 
 
 def _newest() -> int | None:

@@ -10,6 +10,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from paymig.aws import stack
+from paymig.errors import UNHEALTHY
+from paymig.rehearsal import comparison, replication
 from paymig.rehearsal.play import BrokenPromise, Play
 
 Take = Callable[[Play, str], str]
@@ -80,8 +82,31 @@ def _destroy(play: Play, _: str) -> str:
     return "no stack left"
 
 
+def _preflight(play: Play, _: str) -> str:
+    done = play.type("preflight", exits=(0, UNHEALTHY))
+    return "nothing stands in the way" if done.exit_code == 0 else "it found errors; what it printed names them"
+
+
+def _replicate(play: Play, _: str) -> str:
+    done = replication.start(play)
+    play.replicating = True
+    return done
+
+
+def _compare(play: Play, _: str) -> str:
+    report = comparison.both(play)
+    play.comparison = report.to_json()
+    if report.verdict != "equal":
+        raise BrokenPromise(f"the comparison ended {report.verdict}: {play.comparison['tables']}")
+    rows = sum(table.rows_source for table in report.tables)
+    return f"equal: {len(report.tables)} tables, {rows:,} rows, {len(report.invariants)} invariants"
+
+
 STEPS: dict[str, Take] = {
+    "preflight": _preflight,
     "deploy": _deploy,
+    "replicate": _replicate,
+    "compare": _compare,
     "redeploy": _redeploy,
     "shift": _shift,
     "bake": _bake,

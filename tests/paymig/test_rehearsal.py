@@ -65,6 +65,13 @@ def test_a_rehearsal_ends_with_the_proof(folder, name):
     assert phases["redeploy"] == "weights did not move: old 50, new 50"
     assert [name for name in phases if name.startswith("shift")] == ["shift 1", "shift 10", "shift 50", "shift 100"]
     assert phases["rollback"] == "live weights: old 100, new 0"
+    assert report["comparison"]["verdict"] == "equal"
+    assert {table["table"] for table in report["comparison"]["tables"]} >= {
+        "public.payments",
+        "public.transactions",
+        "public.refunds",
+    }
+    assert len(report["lag"]) >= 3
     assert min(report["proof"]["counts"]["by_side"].values()) > 20  # both APIs served
     assert {entry["verb"] for entry in report["journal"]} >= {"deploy", "shift", "rollback"}
     assert left_behind(folder) == []
