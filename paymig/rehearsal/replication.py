@@ -19,7 +19,7 @@ from runtime_lambdas.runtime.replication.engine import ReplicationError
 from runtime_lambdas.runtime.replication.logical import Logical
 from schemas.migration import Migration
 
-_LOADED_WITHIN = 120.0
+_LOADED_WITHIN, _HEALED_WITHIN = 120.0, 20.0
 _LOOK, _BEAT = 0.1, 1.0
 
 
@@ -39,8 +39,11 @@ def start(play: Play) -> str:
         try:
             engine.prepare()
             engine.start()
+            healthy = time.monotonic()
             while not (progress := engine.progress()).loaded:
-                if progress.problems or time.monotonic() - began > _LOADED_WITHIN:
+                now = time.monotonic()
+                healthy = healthy if progress.problems else now  # a worker that is only just starting is one of them
+                if now - healthy > _HEALED_WITHIN or now - began > _LOADED_WITHIN:
                     raise PaymigError(f"replication is {progress.state}: {' '.join(progress.problems) or 'too slow'}")
                 time.sleep(_LOOK)
             with databases.open("target", "control") as control, control, control.cursor() as running:
