@@ -27,6 +27,7 @@ COMMANDS = {
     "deploy": "Deploy the stacks by change set and follow them to the end.",
     "replicate": "Make the target equal to the source and keep it so.",
     "status": "Show the stacks, the traffic and the alarms.",
+    "transfer-schema": "Make the target's schema from the source's.",
     "shift": "Move a share of the traffic to AWS.",
     "rollback": "Send all traffic back to the source, at once.",
     "history": "Show what was done, by whom and when.",
@@ -34,7 +35,7 @@ COMMANDS = {
     "destroy": "Delete the stacks.",
     "rehearse": "Run the whole migration on this machine.",
 }
-"""Name and one line of each command; its module is `paymig.commands.<name>`, imported only when it is called."""
+"""Name and one line of each command; its module is `paymig.commands.<name>`, with _ for -, imported when called."""
 
 
 _COLLECT_AFTER = 100_000  # new objects; Python's own 700 suits programs that keep little
@@ -51,7 +52,7 @@ class LazyGroup(click.Group):
         """Import the command's module."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"paymig.commands.{cmd_name}").command
+        command: click.Command = import_module(f"paymig.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

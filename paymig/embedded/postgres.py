@@ -197,7 +197,7 @@ def find_binaries(major: int | None = None) -> tuple[Path, str]:
         PostgresError: Nothing suitable is installed.
     """
     seen: list[str] = []
-    for folder in _candidates():
+    for folder in binary_folders():
         if not (folder / "initdb").is_file() or not (folder / "postgres").is_file():
             continue
         said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
@@ -211,7 +211,8 @@ def find_binaries(major: int | None = None) -> tuple[Path, str]:
     )
 
 
-def _candidates() -> Iterator[Path]:
+def binary_folders() -> Iterator[Path]:
+    """Yield the folders where PostgreSQL's programs may be, the preferred ones first; they need not exist."""
     from importlib.util import find_spec
 
     if chosen := os.environ.get("PAYMIG_PG_BIN"):
