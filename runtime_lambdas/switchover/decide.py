@@ -94,10 +94,9 @@ def decide(history: Iterable[Entry], wish: Wish) -> Verdict:
     if attempt is not None and attempt.committed:
         return _beyond(attempt, wish)
     if attempt is not None and attempt.paused:
-        if wish == attempt.way.verb:
-            return Do(attempt.way.verb, attempt.left[0], attempt)
         if wish is Wish.FINALIZE:
             return Refused(f"a {attempt.way.verb} is under way", "complete it first, by running it again")
+        # Whoever began the pause is gone, and with him the clock and half of the proofs: it ends where the writer was.
         return Undo(attempt, attempt.to_undo, marked=False)
     return _at_rest(state, attempt, wish)
 

@@ -17,7 +17,7 @@ from .actions import Actions, Event, Evidence, GivenUp, MoveRefused, Outcome, Su
 from .decide import Begin, Do, Finished, Refused, Undo, Wish, decide
 from .history import BEGIN, UNDO, Attempt, fold
 from .ledger import Ledger, Moved, NoAnswer
-from .pause import Clock, Pause, PauseSpent
+from .pause import Clock, Pause
 from .phases import FORTH, PAUSE, Step, Way
 
 _PATIENCE = 60.0  # seconds for which a journal that does not answer is asked again while writes are paused
@@ -145,12 +145,9 @@ class Run:
     def _pause(self, attempt: Attempt) -> None:
         """From the fence to the open new writer, or back."""
         verb, steps = attempt.way.verb, [step for step in attempt.steps if step in PAUSE]
-        if attempt.paused:
-            pause = Pause(self._clock() - self._age(attempt), self._budget, self._clock)
-        else:
-            # All intents in one call, before the pause: what may be begun from here on is known to whoever resumes.
-            self._ledger.append([self._draft(verb, step, "intent") for step in steps])
-            pause = Pause(self._clock(), self._budget, self._clock)
+        # All intents in one call, before the pause: what may be begun from here on is known to whoever takes over.
+        self._ledger.append([self._draft(verb, step, "intent") for step in steps])
+        pause = Pause(self._clock(), self._budget, self._clock)
         results: list[Draft] = []
         step = steps[0]
         try:
@@ -212,8 +209,7 @@ class Run:
         failed = self._draft(verb, step, "failed", evidence)
         # Nobody may go forward from here on: what is undone next can be half undone at any moment.
         self._ledger.append([*results, failed, self._draft(verb, UNDO, "intent", evidence)])
-        if not isinstance(error, PauseSpent) or not attempt.paused:
-            self._failure, self._wish = error, Wish.UNDO  # a pause that another run left over is no failure of ours
+        self._failure, self._wish = error, Wish.UNDO
 
     def _undo(self, verdict: Undo) -> None:
         way = verdict.attempt.way
@@ -223,7 +219,7 @@ class Run:
             began = self._clock()
             evidence = self._insist(way, step)
             if step is Step.FENCE:
-                self._paused = self._age(verdict.attempt)
+                self._paused = self._age()
             self._ledger.append([self._draft(way.verb, f"{UNDO} {step}", "done", evidence)])
             self._tell(Event(way, step, "undone", self._clock() - began, evidence=evidence))
         self._ledger.append([self._draft(way.verb, UNDO, "done")])
@@ -241,8 +237,8 @@ class Run:
                 self._sleep(min(1.0, 0.05 * 2**attempt))
         raise AssertionError("the loop returns or raises")
 
-    def _age(self, attempt: Attempt) -> float:
-        """Seconds since the intent of the fence, by the clocks of two machines: never less than 0."""
+    def _age(self) -> float:
+        """Seconds since the latest intent of the fence, by the clocks of two machines: never less than 0."""
         fences = [entry for entry in self._ledger.entries if (entry.step, entry.kind) == (Step.FENCE, "intent")]
         return max(0.0, (self._now() - fences[-1].time).total_seconds())
 

@@ -1,0 +1,194 @@
+"""The fence: a database refuses every write of an application, and this is proved before anything is built on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg2 import errors, sql
+from psycopg2.extensions import connection, cursor
+
+from runtime_lambdas.runtime.refused import Refused
+
+from . import barrier, guard, privileges
+from .pause import Pause
+from .privileges import Grant, Scope, Writer
+
+_BUSY = 5
+
+# Superusers, and whoever owns the tables, pass every fence: no session of theirs may be there that is not our own.
+_BEYOND = """
+SELECT a.pid, a.usename::text, a.application_name
+FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+  AND (r.rolsuper OR r.rolname = ANY (%(keep)s)) AND NOT r.rolreplication IS DISTINCT FROM r.rolsuper
+  AND coalesce(a.backend_type, 'client backend') = 'client backend'
+  AND a.application_name NOT IN (current_setting('application_name'), 'paymig') AND a.application_name !~ '^paymig_'
+  AND a.pid NOT IN (SELECT pid FROM pg_stat_replication)
+ORDER BY a.pid
+"""
+
+
+class NotFenced(Refused):
+    """Somebody could still write past the fence."""
+
+
+def rehearse(opened: connection, scope: Scope) -> dict[str, Any]:
+    """Find out whether a fence would hold, by building it in a transaction that is rolled back.
+
+    Raises:
+        NotFenced: it would not: says who could still write, and what to do.
+    """
+    with opened.cursor() as running:
+        try:
+            running.execute("BEGIN")
+            before = privileges.writers(running, scope)
+            found = privileges.grants(running, scope)
+            privileges.revoke(running, found)
+            _check_roles(running, scope)
+            _check_functions(running, scope)
+        except errors.InsufficientPrivilege as error:
+            raise NotFenced(
+                f"the login that fences may not take these privileges away: {str(error).strip()}",
+                "make it a member of the role that gave them, or of the tables' owner",
+            ) from error
+        finally:
+            running.execute("ROLLBACK")
+        _check_sessions(running, scope)
+        writing = {writer.role for writer in before}
+        if not writing:
+            raise NotFenced(
+                "no application role may write to the selected tables, so a fence would stop nobody",
+                "the applications' role must not own the tables: give it INSERT, UPDATE and DELETE instead",
+            )
+        return {"roles": sorted(writing), "privileges": len(found)}
+
+
+def raise_(opened: connection, scope: Scope, act: tuple[int, int], pause: Pause) -> dict[str, Any]:
+    """Fence the database, and prove it.
+
+    Args:
+        opened: a connection of the tables' owner in autocommit mode.
+        scope: what to fence.
+        act: the lease's token and the act's number, for the guard.
+        pause: how long it may take.
+
+    Returns:
+        Evidence: the roles that are fenced, how many privileges were taken, the probes that were refused.
+
+    Raises:
+        NotFenced: somebody could still write.
+        WriterInFlight: a transaction that wrote before does not end.
+        Superseded: another operator has taken over.
+    """
+    with opened.cursor() as running:
+        writing, taken = _take(running, scope, act)
+        skipped = barrier.wait(running, scope.tables, pause)
+        _check_roles(running, scope)
+        _check_functions(running, scope)
+        _check_sessions(running, scope)
+        probed = _probe(running, privileges.recorded(running), writing)
+    return {
+        "roles": sorted(writing),
+        "privileges": len(taken),
+        "tables": len(scope.tables),
+        "locked": len(scope.tables) - skipped,
+        "refused": probed,
+    }
+
+
+def _take(running: cursor, scope: Scope, act: tuple[int, int]) -> tuple[set[str], list[Grant]]:
+    for attempt in range(_BUSY):
+        running.execute("BEGIN")
+        try:
+            guard.enter(running, *act)
+            writing = {writer.role for writer in privileges.writers(running, scope)}
+            found = privileges.grants(running, scope)
+            # What is taken is written down in the transaction that takes it: opening gives back exactly that.
+            privileges.revoke(running, found)
+            running.execute("COMMIT")
+        except errors.InternalError_:  # "tuple concurrently updated": somebody else grants at the same moment
+            running.execute("ROLLBACK")
+            if attempt == _BUSY - 1:
+                raise
+        except BaseException:
+            if not running.connection.closed:
+                running.execute("ROLLBACK")
+            raise
+        else:
+            return writing, found
+    raise AssertionError("the loop returns or raises")
+
+
+def lower(opened: connection, act: tuple[int, int]) -> dict[str, Any]:
+    """Open the database again: give back exactly what the fence took. Nothing is done where there is no fence.
+
+    Raises:
+        Superseded: another operator has taken over.
+    """
+    with opened, opened.cursor() as running:
+        guard.enter(running, *act)
+        found = privileges.restore(running)
+    return {"privileges": len(found), "roles": sorted({grant.grantee or "PUBLIC" for grant in found})}
+
+
+def _check_roles(running: cursor, scope: Scope) -> None:
+    if left := privileges.writers(running, scope):
+        raise NotFenced(
+            "; ".join(map(_words, left[:5])) + (f"; and {len(left) - 5} roles more" if len(left) > 5 else ""),
+            "give these roles privileges of their own on the tables, and neither ownership nor membership",
+        )
+
+
+def _words(writer: Writer) -> str:
+    how = f"as a member of {writer.by}" if writer.by else "as the owner, or by a privilege that nobody granted"
+    more = f" and {writer.count - 1} more" if writer.count > 1 else ""
+    return f"{writer.role} could still write to {writer.example}{more}, {how}"
+
+
+def _check_functions(running: cursor, scope: Scope) -> None:
+    left = [grant for grant in privileges.grants(running, scope) if grant.kind == "FUNCTION"]
+    if left:
+        names = ", ".join(sorted({grant.object for grant in left}))
+        raise NotFenced(
+            f"{names} may be called by applications and write with the rights of their owner (SECURITY DEFINER), and "
+            "the login that fences may not forbid it",
+            "REVOKE EXECUTE on them yourself, make them STABLE if they only read, or let their owner be the tables'",
+        )
+
+
+def _check_sessions(running: cursor, scope: Scope) -> None:
+    running.execute(_BEYOND, {"keep": list(scope.keep)})
+    if found := running.fetchall():
+        who = ", ".join(f"{pid} of {role}" + (f" ({name})" if name else "") for pid, role, name in found[:5])
+        raise NotFenced(
+            f"no fence stops a superuser or the tables' owner, and there are sessions of them: {who}",
+            "end them; monitoring needs no more than the role pg_monitor",
+        )
+
+
+def _probe(running: cursor, taken: Sequence[Grant], writing: set[str]) -> list[str]:
+    """Try to write as every role that may be taken on; return those that were refused.
+
+    Raises:
+        NotFenced: one was not.
+    """
+    running.execute(
+        "SELECT r.rolname, t.name FROM pg_roles r CROSS JOIN LATERAL ("
+        "  SELECT object AS name FROM unnest(%s::text[]) object LIMIT 1) t"
+        " WHERE r.rolname = ANY (%s) AND (pg_has_role(r.oid, 'MEMBER') OR (SELECT rolsuper FROM pg_roles"
+        " WHERE rolname = current_user))",
+        ([grant.object for grant in taken if grant.kind == "TABLE"], sorted(writing | {g.grantee for g in taken})),
+    )
+    refused: list[str] = []
+    for role, table in running.fetchall():
+        running.execute("BEGIN")
+        try:
+            running.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+            running.execute(sql.SQL("INSERT INTO {} DEFAULT VALUES").format(sql.SQL(table)))
+            raise NotFenced(f"{role} could still write to {table}", "the fence is taken down; paymig history says more")
+        except errors.InsufficientPrivilege:
+            refused.append(role)
+        finally:
+            running.execute("ROLLBACK")
+    return refused
