@@ -21,7 +21,7 @@ _BEYOND = """
 SELECT a.pid, a.usename::text, a.application_name
 FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-  AND (r.rolsuper OR r.rolname = ANY (%(keep)s)) AND NOT r.rolreplication IS DISTINCT FROM r.rolsuper
+  AND (r.rolsuper OR r.rolname = current_user)
   AND coalesce(a.backend_type, 'client backend') = 'client backend'
   AND a.application_name NOT IN (current_setting('application_name'), 'paymig') AND a.application_name !~ '^paymig_'
   AND a.pid NOT IN (SELECT pid FROM pg_stat_replication)
@@ -54,7 +54,7 @@ def rehearse(opened: connection, scope: Scope) -> dict[str, Any]:
             ) from error
         finally:
             running.execute("ROLLBACK")
-        _check_sessions(running, scope)
+        _check_sessions(running)
         writing = {writer.role for writer in before}
         if not writing:
             raise NotFenced(
@@ -86,7 +86,7 @@ def raise_(opened: connection, scope: Scope, act: tuple[int, int], pause: Pause)
         skipped = barrier.wait(running, scope.tables, pause)
         _check_roles(running, scope)
         _check_functions(running, scope)
-        _check_sessions(running, scope)
+        _check_sessions(running)
         probed = _probe(running, privileges.recorded(running), writing)
     return {
         "roles": sorted(writing),
@@ -142,12 +142,12 @@ def _check_roles(running: cursor, scope: Scope) -> None:
 
 def _words(writer: Writer) -> str:
     how = f"as a member of {writer.by}" if writer.by else "as the owner, or by a privilege that nobody granted"
-    more = f" and {writer.count - 1} more" if writer.count > 1 else ""
+    more = f" and {writer.tables - 1} more" if writer.tables > 1 else ""
     return f"{writer.role} could still write to {writer.example}{more}, {how}"
 
 
 def _check_functions(running: cursor, scope: Scope) -> None:
-    left = [grant for grant in privileges.grants(running, scope) if grant.kind == "FUNCTION"]
+    left = [grant for grant in privileges.grants(running, scope) if grant.kind == "ROUTINE"]
     if left:
         names = ", ".join(sorted({grant.object for grant in left}))
         raise NotFenced(
@@ -157,8 +157,8 @@ def _check_functions(running: cursor, scope: Scope) -> None:
         )
 
 
-def _check_sessions(running: cursor, scope: Scope) -> None:
-    running.execute(_BEYOND, {"keep": list(scope.keep)})
+def _check_sessions(running: cursor) -> None:
+    running.execute(_BEYOND)
     if found := running.fetchall():
         who = ", ".join(f"{pid} of {role}" + (f" ({name})" if name else "") for pid, role, name in found[:5])
         raise NotFenced(

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS paymig.guard (
 );
 INSERT INTO paymig.guard VALUES (1, 0, 0) ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS paymig.revoked (
-    kind      text    NOT NULL CHECK (kind IN ('TABLE', 'SEQUENCE', 'FUNCTION')),
+    kind      text    NOT NULL CHECK (kind IN ('TABLE', 'SEQUENCE', 'ROUTINE')),
     object    text    NOT NULL,
     columns   text    NOT NULL,
     grantor   text    NOT NULL,

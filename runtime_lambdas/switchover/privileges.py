@@ -33,9 +33,7 @@ WITH RECURSIVE reach(oid) AS (
 )
 """
 
-_GRANTS = (
-    _CLOSURE
-    + """
+_GRANTS = f"""{_CLOSURE}
 , acls AS (
     SELECT 'TABLE' AS kind, name, '' AS columns, owner, coalesce(acl, acldefault('r', owner)) AS acl FROM relations
     UNION ALL
@@ -47,11 +45,13 @@ _GRANTS = (
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid = ANY (%(sequences)s::text[]::regclass[]::oid[])
     UNION ALL
-    SELECT 'FUNCTION', p.oid::regprocedure::text, '', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+    SELECT 'ROUTINE', p.oid::regprocedure::text, '', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE p.prosecdef AND p.provolatile = 'v' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'paymig')
+    WHERE p.prosecdef AND p.provolatile = 'v'
+      AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'paymig')
       AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
+      AND NOT EXISTS (
+          SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
       AND (p.proowner IN (SELECT oid FROM kept)
            OR EXISTS (SELECT FROM relations r WHERE pg_has_role(p.proowner, r.owner, 'MEMBER')))
 )
@@ -62,16 +62,13 @@ FROM acls CROSS JOIN LATERAL aclexplode(acls.acl) a
 WHERE a.grantee <> acls.owner AND a.grantee NOT IN (SELECT oid FROM kept)
   AND (kind, a.privilege_type) IN (
       ('TABLE', 'INSERT'), ('TABLE', 'UPDATE'), ('TABLE', 'DELETE'), ('TABLE', 'TRUNCATE'),
-      ('SEQUENCE', 'USAGE'), ('SEQUENCE', 'UPDATE'), ('FUNCTION', 'EXECUTE'))
+      ('SEQUENCE', 'USAGE'), ('SEQUENCE', 'UPDATE'), ('ROUTINE', 'EXECUTE'))
 ORDER BY 8 DESC, 1, 2, 3, 4, 5, 6
-"""
-)
+"""  # noqa: S608 - constants
 
 # A role writes with what it has itself, inherits, or takes on by SET ROLE; what a superuser could do, so could who may
 # become one.
-_WRITERS = (
-    _CLOSURE
-    + """
+_WRITERS = f"""{_CLOSURE}
 , able AS (
     SELECT g.oid, g.rolname, g.rolsuper, r.name
     FROM pg_roles g CROSS JOIN relations r
@@ -82,14 +79,13 @@ SELECT l.rolname, min(able.rolname) FILTER (WHERE able.oid <> l.oid), min(able.n
 FROM pg_roles l JOIN able ON pg_has_role(l.oid, able.oid, 'MEMBER')
 WHERE l.rolcanlogin AND l.oid NOT IN (SELECT oid FROM kept)
 GROUP BY l.rolname ORDER BY l.rolname
-"""
-)
+"""  # noqa: S608 - constants
 
 
 _RECORDED = """
 SELECT kind, object, columns, grantor, grantee, privilege, grantable, onward FROM paymig.revoked
 WHERE (grantee = '' OR to_regrole(quote_ident(grantee)) IS NOT NULL)
-  AND CASE kind WHEN 'FUNCTION' THEN to_regprocedure(object) IS NOT NULL ELSE to_regclass(object) IS NOT NULL END
+  AND CASE kind WHEN 'ROUTINE' THEN to_regprocedure(object) IS NOT NULL ELSE to_regclass(object) IS NOT NULL END
 ORDER BY onward, kind, object, columns, grantor, grantee, privilege
 """
 
@@ -132,13 +128,13 @@ class Writer(NamedTuple):
 
     Attributes:
         by: another role by whose rights it may; None where they are its own.
-        example: a table it may write to, of `count`.
+        example: a table it may write to, of `tables`.
     """
 
     role: str
     by: str | None
     example: str
-    count: int
+    tables: int
 
 
 def writers(running: cursor, scope: Scope) -> list[Writer]:
