@@ -36,7 +36,7 @@ class GivenUp(Refused):
     def __init__(self, cause: BaseException, writer: Side, pause: float) -> None:
         super().__init__(
             f"the writer did not move, and the {writer} takes writes again after a pause of {pause:.2f} s: "
-            f"{cause or type(cause).__name__}",
+            f"{getattr(cause, 'message', None) or str(cause).strip() or type(cause).__name__}",
             getattr(cause, "hint", None),
         )
         self.writer = writer

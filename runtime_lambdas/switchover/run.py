@@ -6,6 +6,7 @@ forward or back, with a call of the same function.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from .ledger import Ledger, Moved, NoAnswer
 from .pause import Clock, Pause
 from .phases import FORTH, PAUSE, Step, Way
 
-_PATIENCE = 60.0  # seconds for which a journal that does not answer is asked again while writes are paused
+_PATIENCE = 60.0  # seconds for which a silent journal is asked again while writes are paused
 _ATTEMPTS_TO_UNDO = 20
 
 
@@ -147,7 +148,9 @@ class Run:
         verb, steps = attempt.way.verb, [step for step in attempt.steps if step in PAUSE]
         # All intents in one call, before the pause: what may be begun from here on is known to whoever takes over.
         self._ledger.append([self._draft(verb, step, "intent") for step in steps])
-        pause = Pause(self._clock(), self._budget, self._clock)
+        # Where loss was accepted everything is compared in the pause, for as long as it takes.
+        budget = self._budget if attempt.accept_loss is None else math.inf
+        pause = Pause(self._clock(), budget, self._clock)
         results: list[Draft] = []
         step = steps[0]
         try:

@@ -1,0 +1,163 @@
+"""Both sides equal: compared before the pause, and in the pause no more than what was written since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from threading import Event, Thread
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor
+
+from runtime_lambdas.runtime import roles
+from runtime_lambdas.runtime.comparison import Options, Patterns, Recent, Report, compare
+from runtime_lambdas.runtime.logins import Role
+from runtime_lambdas.runtime.refused import Refused
+from runtime_lambdas.runtime.replication import publication
+from runtime_lambdas.runtime.replication.engine import ReplicationError
+from runtime_lambdas.runtime.writer import SIDES, Side
+
+from .phases import Way
+from .settings import Settings
+from .sides import OWNER, REPLICATOR, Sides
+
+_ROUNDS = 5
+_BEAT = 0.1  # seconds
+
+
+class Different(Refused):
+    """The two sides are not equal."""
+
+
+class Alike:
+    """The comparison of one attempt, opened before the pause and used in it.
+
+    Args:
+        sides: both databases.
+        settings: which tables, which invariants.
+        way: the old writer is the one that replication follows.
+        beat: writes a beat on the old writer: where it has arrived, everything before it has.
+    """
+
+    def __init__(self, sides: Sides, settings: Settings, way: Way, beat: Callable[[], object]) -> None:
+        self._sides = sides
+        self._settings = settings
+        self._beat = beat
+        self._patterns = Patterns(settings.include, settings.exclude)
+        self._options = Options(leader=way.old, patience=settings.pause_budget)
+        self._name = f"paymig_{''.join(c if c.isalnum() else '_' for c in settings.migration.lower())}_cmp"
+        self._recent: Recent | None = None
+
+    def prepare(self) -> dict[str, Any]:
+        """Record what is written from now on, and compare everything before it.
+
+        Raises:
+            Different: the sides are not equal.
+        """
+        for side in SIDES:
+            self._publish(side)
+        self._recent = Recent(
+            self._opener("source", REPLICATOR),
+            self._opener("target", REPLICATOR),
+            self._patterns,
+            dict.fromkeys(SIDES, self._name),
+            self._options,
+        )
+        report = self.everything()
+        _demand(report)
+        left = 0
+        for _ in range(_ROUNDS):  # what was written meanwhile is looked at now rather than in the pause
+            left = self._recent.settle()
+            if not left:
+                break
+        return {"mode": report.mode, "tables": len(report.tables), "seconds": round(report.seconds, 3), "left": left}
+
+    def everything(self, patience: float | None = None) -> Report:
+        """Compare all rows, or those written since the cut of the settings.
+
+        Args:
+            patience: seconds to look again at rows that replication may still bring.
+        """
+        options = self._options if patience is None else replace(self._options, patience=patience)
+        opens = [self._opener(side, OWNER) for side in SIDES]
+        with self._beating():
+            return compare(opens[0], opens[1], self._patterns, options, since=self._settings.since)
+
+    def at_the_fence(self) -> dict[str, Any]:
+        """Compare what was written since `prepare`, and the invariants.
+
+        Raises:
+            Different: the sides are not equal.
+        """
+        if self._recent is None:
+            raise Different("the comparison was not prepared", "run the command again")
+        with self._beating():
+            report = self._recent.compare(self._settings.invariants)
+        _demand(report)
+        rows = sum(table.rows_source for table in report.tables)
+        return {"tables": len(report.tables), "rows": rows, "invariants": len(report.invariants)}
+
+    def close(self) -> None:
+        """Drop the slots."""
+        if self._recent is not None:
+            self._recent.close()
+            self._recent = None
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Beat while the block runs, so that a row that is late is told from one that is wrong."""
+        ended = Event()
+        thread = Thread(target=self._beat_until, args=(ended,), name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _beat_until(self, ended: Event) -> None:
+        while not ended.wait(_BEAT):
+            with suppress(psycopg2.Error, ReplicationError):  # without beats the comparison takes longer, and says so
+                self._beat()
+
+    def _publish(self, side: Side) -> None:
+        tables = self._sides.tables(side)
+        reader = sql.Identifier(self._sides.user(side, REPLICATOR[side]))
+        schemas = sorted({table.schema for table in tables})
+
+        def act(running: cursor) -> None:
+            publication.publish(running, self._name, tables)
+            if OWNER[side] == REPLICATOR[side]:
+                return
+            for schema in schemas:
+                running.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), reader))
+            for table in tables:
+                name = sql.Identifier(table.schema, table.name)
+                running.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(name, reader))
+            roles.grant_beating(running, self._sides.user(side, REPLICATOR[side]))
+
+        self._sides.transact(side, act)
+
+    def _opener(self, side: Side, roles: Mapping[Side, Role]) -> Any:
+        return lambda: self._sides.logins.login(side, roles[side]).open()
+
+
+def rows_at_stake(report: Report) -> int:
+    """How many rows of one side the other does not have as they are."""
+    return sum(table.differences + table.unsettled for table in report.tables)
+
+
+def _demand(report: Report) -> None:
+    if report.verdict == "equal":
+        return
+    tables = [f"{table.table}: {_words(table)}" for table in report.tables if table.verdict != "equal"]
+    broken = [f"invariant {each.name}: {each.verdict}" for each in report.invariants if each.verdict != "equal"]
+    raise Different("source and target differ: " + "; ".join([*tables, *broken]), "paymig compare shows the rows")
+
+
+def _words(table: Any) -> str:
+    counts = {name: getattr(table, name) for name in ("missing", "extra", "different", "unsettled")}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or table.verdict

@@ -1,0 +1,242 @@
+"""The acts on the two real databases."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+import psycopg2
+from psycopg2.extensions import cursor
+
+from runtime_lambdas.runtime import roles
+from runtime_lambdas.runtime.catalogue import SequenceState, read_sequences, read_tables
+from runtime_lambdas.runtime.logins import Logins
+from runtime_lambdas.runtime.refused import Refused
+from runtime_lambdas.runtime.replication.engine import Engine
+from runtime_lambdas.runtime.writer import SIDES, Side
+
+from . import fence, guard, privileges, sequences
+from .actions import Evidence
+from .alike import Alike, rows_at_stake
+from .history import Attempt
+from .pause import Pause
+from .phases import FORTH, Step, Way
+from .privileges import Scope
+from .settings import Settings
+from .sides import Sides
+
+_ONE_BEAT = 0.0  # seconds to wait for a beat that is only written
+_ORIGINS_ARE_TOLD_APART = 160_000  # since this version of both servers
+
+
+class NotReady(Refused):
+    """Something does not hold that a move needs."""
+
+
+class Databases:
+    """What a run does to the databases.
+
+    Args:
+        logins: finds the logins.
+        forward: replication from source to target.
+        settings: the migration's own values.
+    """
+
+    def __init__(self, logins: Logins, forward: Engine, settings: Settings) -> None:
+        self._settings = settings
+        self._sides = Sides(logins, settings)
+        self._engines = {"source": forward, "target": forward.reverse()}
+        self._alike: Alike | None = None
+        self._scope: dict[Side, Scope] = {}
+        self._extremes: dict[str, list[int]] = {}
+
+    def claim(self, token: int) -> None:
+        """As `Actions.claim`."""
+        self._sides.claim(token)
+
+    def do(self, way: Way, step: Step, attempt: Attempt | None, pause: Pause | None) -> Evidence:
+        """As `Actions.do`."""
+        loss = attempt.accept_loss if attempt else None
+        match step:
+            case Step.CHECK:
+                return self._check(way, loss)
+            case Step.PREPARE:
+                return self._prepare(way)
+            case Step.FENCE:
+                scope = self._scope.get(way.old) or self._sides.scope(way.old)
+                return fence.raise_(self._sides.connection(way.old), scope, self._sides.next_act(), _running(pause))
+            case Step.DRAIN:
+                marker = self._engines[way.old].marker(_running(pause).left)
+                return {"beat": marker.beat, "arrived after": round(marker.seconds, 4)}
+            case Step.COMPARE:
+                return self._compare(way, loss)
+            case Step.SEQUENCES:
+                return self._set_sequences(way)
+            case Step.REVERSE:
+                return self._reverse(way, _running(pause))
+            case Step.COMMIT:
+                raise AssertionError("the commit is the journal's")
+            case Step.OPEN:
+                return self._open(way)
+            case Step.RETIRE:
+                return self._retire(way, loss)
+            case Step.FINALIZE:
+                return self._finalize()
+
+    def undo(self, way: Way, step: Step) -> Evidence:
+        """As `Actions.undo`."""
+        if step is Step.REVERSE:
+            return self._undo_reverse(way)
+        return fence.lower(self._sides.connection(way.old), self._sides.next_act())
+
+    def close(self) -> None:
+        """Close every connection."""
+        if self._alike is not None:
+            self._alike.close()
+        for engine in self._engines.values():
+            engine.close()
+        self._sides.close()
+
+    def loss(self, way: Way) -> int:
+        """Count the rows of the old writer that the new one does not have as they are.
+
+        Raises:
+            psycopg2.OperationalError: one side is out of reach, so nobody can count.
+        """
+        return rows_at_stake(self._comparison(way).everything(patience=0))
+
+    def _comparison(self, way: Way) -> Alike:
+        return Alike(self._sides, self._settings, way, lambda: self._engines[way.old].lag(_ONE_BEAT))
+
+    def _check(self, way: Way, loss: int | None) -> Evidence:
+        sequences.pair(self._sides.sequences(way.old), self._sides.sequences(way.new))
+        self._scope[way.old] = self._sides.scope(way.old)
+        found = fence.rehearse(self._sides.connection(way.old), self._scope[way.old])
+        if loss is not None:
+            return {**found, "accepted loss": loss}
+        engine = self._engines[way.old]
+        progress = engine.progress()
+        if not progress.loaded or progress.state != "replicating":
+            problems = " ".join(progress.problems) or "It has to be loaded and running."
+            raise NotReady(
+                f"replication from the {way.old} to the {way.new} is {progress.state}: {problems}",
+                "paymig replicate status says more",
+            )
+        lag = engine.lag(self._settings.lag)
+        if not lag.arrived:
+            raise NotReady(
+                f"the {way.new} is more than {self._settings.lag:g} s behind the {way.old}",
+                "wait until it has caught up: paymig replicate status shows it",
+            )
+        return {**found, "lag": round(lag.seconds, 4)}
+
+    def _prepare(self, way: Way) -> Evidence:
+        back = self._engines[way.new]
+        back.prepare()
+        if self._told_apart() and back.progress().state == "paused":
+            back.resume()
+        for state in self._sides.sequences(way.old):
+            self._extremes[state.full_name] = self._both(way, state, indexed_only=False)
+        if self._alike is not None:
+            self._alike.close()
+        self._alike = self._comparison(way)
+        return self._alike.prepare()
+
+    def _both(self, way: Way, state: SequenceState, *, indexed_only: bool) -> list[int]:
+        return [
+            number
+            for side in (way.old, way.new)
+            for number in self._sides.transact(
+                side, lambda running: sequences.extremes(running, state, indexed_only=indexed_only)
+            )
+        ]
+
+    def _compare(self, way: Way, loss: int | None) -> Evidence:
+        if loss is None:
+            if self._alike is None:
+                raise NotReady("the comparison was prepared by another process", "run the command again")
+            return self._alike.at_the_fence()
+        found = self.loss(way)
+        if found > loss:
+            raise NotReady(
+                f"{found} rows would be lost, and {loss} were given up",
+                f"run it again with --accept-loss {found}, or mend replication to the {way.new} first",
+            )
+        return {"lost": found}
+
+    def _set_sequences(self, way: Way) -> Evidence:
+        with ThreadPoolExecutor(2) as both:
+            old, new = both.map(self._sides.sequences, (way.old, way.new))
+        known = {
+            state.full_name: self._extremes.get(state.full_name, [])
+            + self._sides.transact(way.new, partial(sequences.extremes, state=state, indexed_only=True))
+            for state in old
+        }
+        pairs, gap = sequences.pair(old, new), self._settings.sequence_gap
+        return self._sides.transact(way.new, lambda running: sequences.set_ahead(running, pairs, known, gap))
+
+    def _reverse(self, way: Way, pause: Pause) -> Evidence:
+        """Have what the new writer will write replicated to the old one, and prove it by a beat that arrives."""
+        back = self._engines[way.new]
+        if not self._told_apart():
+            # What the old writer sent here must not be sent back to it: that part of the log is passed over.
+            self._engines[way.old].pause()
+            back.position()
+            back.resume()
+        marker = back.marker(pause.left)
+        return {"beat": marker.beat, "arrived after": round(marker.seconds, 4)}
+
+    def _undo_reverse(self, way: Way) -> Evidence:
+        ahead, back = self._engines[way.old], self._engines[way.new]
+        if self._told_apart() or ahead.progress().state != "paused":
+            return {"replication": "goes on as before"}
+        back.pause()
+        ahead.position()
+        ahead.resume()
+        return {"replication": f"from the {way.old} to the {way.new} again"}
+
+    def _open(self, way: Way) -> Evidence:
+        act = self._sides.next_act()
+        fenced_before = way is not FORTH or self._sides.transact(way.new, privileges.recorded)
+        if fenced_before:
+            return fence.lower(self._sides.connection(way.new), act)
+        api = self._sides.user("target", "api")
+
+        def grant(running: cursor) -> None:
+            guard.enter(running, *act)
+            tables = read_tables(running, self._settings.include, self._settings.exclude)
+            roles.open_writer(running, [api], tables, read_sequences(running, tables))
+
+        self._sides.transact(way.new, grant)
+        return {"roles": [api]}
+
+    def _retire(self, way: Way, loss: int | None) -> Evidence:
+        if self._alike is not None:
+            self._alike.close()
+            self._alike = None
+        if loss is not None:
+            # The sides differ from here on: no change may pass between them before everything was loaded anew.
+            with suppress(psycopg2.OperationalError):
+                self._engines["target"].retire()
+            self._engines["source"].retire()
+            return {"replication": "ended both ways"}
+        if self._told_apart():
+            return {"replication": "goes on both ways, each passing its own changes only"}
+        self._engines[way.old].pause()
+        return {"replication": f"from the {way.old} is paused"}
+
+    def _finalize(self) -> Evidence:
+        for engine in self._engines.values():
+            engine.retire()
+        return {"replication": "ended both ways"}
+
+    def _told_apart(self) -> bool:
+        versions: list[int] = [self._sides.connection(side).server_version for side in SIDES]
+        return min(versions) >= _ORIGINS_ARE_TOLD_APART
+
+
+def _running(pause: Pause | None) -> Pause:
+    if pause is None:
+        raise AssertionError("this step belongs to the pause")
+    return pause
