@@ -26,6 +26,7 @@ COMMANDS = {
     "preflight": "Look at both databases and show what would go wrong.",
     "deploy": "Deploy the stacks by change set and follow them to the end.",
     "replicate": "Make the target equal to the source and keep it so.",
+    "compare": "Compare both databases row by row.",
     "status": "Show the stacks, the traffic and the alarms.",
     "transfer-schema": "Make the target's schema from the source's.",
     "shift": "Move a share of the traffic to AWS.",

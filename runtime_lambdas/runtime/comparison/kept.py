@@ -22,6 +22,9 @@ class Kept(Protocol):
     def save(self, state: State) -> None:
         """Replace what was saved."""
 
+    def clear(self) -> None:
+        """Forget it: the comparison is finished."""
+
 
 class Folder:
     """A folder on this machine, made when there is something to keep."""
@@ -55,3 +58,7 @@ class Folder:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+    def clear(self) -> None:
+        """Forget what was saved."""
+        self._file.unlink(missing_ok=True)

@@ -94,7 +94,7 @@ def compare(
         _settle(engine, works)
         for work in works:
             work.result.finished = work.read and not work.suspects
-        memory.keep(force=True)
+        memory.keep(force=True, finished=all(work.result.finished or work.result.differences for work in works))
         results += [work.result for work in works]
         return Report(
             "full" if since is None else "changes",
@@ -189,8 +189,11 @@ class _Memory:
         if state is not None:
             self._take_up(state)
 
-    def keep(self, force: bool = False) -> None:
-        """Save, unless that was done a moment ago."""
+    def keep(self, force: bool = False, finished: bool = False) -> None:
+        """Save, unless that was done a moment ago; what is finished is forgotten."""
+        if self._kept is not None and finished:
+            self._kept.clear()
+            return
         if self._kept is None or (not force and time.monotonic() - self._last < _KEEP_EVERY):
             return
         self._kept.save(

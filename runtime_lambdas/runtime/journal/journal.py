@@ -36,6 +36,11 @@ class Journal:
         self.migration = migration
         self.who = who
 
+    @property
+    def table(self) -> str:
+        """The table's name."""
+        return self._table.name
+
     def entries(self) -> Iterator[Entry]:
         """Read all entries, oldest first."""
         return self._table.entries()

@@ -1,0 +1,1 @@
+"""The comparison of both databases in an operator's hands."""
