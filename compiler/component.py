@@ -63,14 +63,16 @@ class Component:
         name: in CamelCase; the logical id of the nested stack, and in snake_case the template's file name.
         description: one sentence for the template.
         tags: tags for every resource that takes any.
+        kind: whose exceptions from scanners' rules are its own, where there may be several of a kind; else its name.
     """
 
-    def __init__(self, name: str, description: str, tags: Mapping[str, str]) -> None:
+    def __init__(self, name: str, description: str, tags: Mapping[str, str], kind: str = "") -> None:
         self.name = name
         self.template = Template(Description=description)
         self.causes: dict[str, Cause] = {}
         self.inputs: dict[str, Export | DeployParameter] = {}
         self._tags = tags
+        self._kind = kind or name
 
     def add(self, resource: R, cause: str, **properties: str) -> R:
         """Add a resource, with the tags every resource bears and its exceptions from scanners' rules.
@@ -84,7 +86,7 @@ class Component:
             The resource itself, to refer to.
         """
         self._tag(resource)
-        if metadata := exceptions.metadata(self.name, resource, self._tags.get(MIGRATION_TAG, "")):
+        if metadata := exceptions.metadata(self._kind, resource, self._tags.get(MIGRATION_TAG, "")):
             resource.Metadata = metadata
         self.causes[title(resource)] = Cause(cause, properties)
         self.template.add_resource(resource)

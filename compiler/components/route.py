@@ -38,6 +38,7 @@ def route(
         "Api" + "".join(part.capitalize() for part in name.split("-")),
         f"The route {name} of the payments API.",
         names.tags(migration),
+        kind="Api",
     )
     asset = route_asset(migration, name)
     code = serving(

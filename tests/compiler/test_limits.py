@@ -82,6 +82,14 @@ def test_forty_functions_stay_far_under_the_limits_each_in_a_stack_of_its_own() 
     assert result.source_map.path("api_service_a0", "Function", "MemorySize") == "api.routes.service-a0.memory"
 
 
+def test_a_route_s_function_is_excepted_from_scanners_rules_like_the_api_s() -> None:
+    result = compiled(with_routes("refunds"))
+    api, route = (json.loads(result.templates[name])["Resources"] for name in ("api", "api_refunds"))
+    for logical_id in ("Function", "FunctionRole", "FunctionLogs"):
+        assert route[logical_id].get("Metadata") == api[logical_id].get("Metadata")
+    assert "Metadata" in route["Function"]
+
+
 def test_a_route_s_template_passes_cfn_lint_and_its_findings_name_its_line() -> None:
     assert [str(one) for one in lint(compiled(with_routes("refunds"))) if one.severity is Severity.ERROR] == []
 

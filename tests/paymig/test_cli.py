@@ -140,3 +140,35 @@ def test_nobody_to_ask_is_not_a_yes(capsys):
 
     with pytest.raises(NotConfirmed):
         Console().confirm("Really?", yes=False)
+
+
+def test_all_environments_are_compiled_in_one_call_each_as_it_is_alone(capsys, tmp_path):
+    spec = str(SPECS / "payments.yaml")
+    code, out, _ = run(capsys, "compile", spec, "--all-environments", "-o", str(tmp_path / "all"), "--format", "json")
+    told = json.loads(out)["environments"]
+    assert (code, set(told)) == (0, {"prod", "staging"})
+    for name in told:
+        assert told[name]["folder"] == str(tmp_path / "all" / name)
+        assert run(capsys, "compile", spec, "-e", name, "-o", str(tmp_path / name))[0] == 0
+        alone = {path.relative_to(tmp_path / name): path for path in (tmp_path / name).rglob("*.*")}
+        together = {path.relative_to(tmp_path / "all" / name) for path in (tmp_path / "all" / name).rglob("*.*")}
+        assert together == alone.keys()
+        assert all((tmp_path / "all" / name / path).read_bytes() == alone[path].read_bytes() for path in alone)
+    code, out, _ = run(capsys, "compile", spec, "--all-environments", "-o", str(tmp_path / "all"))
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["prod", "staging"]
+    code, _, error = run(capsys, "compile", spec, "--all-environments", "-e", "staging")
+    assert code == 2 and "one of them" in error
+
+
+def test_nothing_is_written_when_one_environment_cannot_be_compiled(capsys, tmp_path):
+    text = (
+        (SPECS / "payments.yaml").read_text().replace("environments:", "environments:\n  other: {region: eu-south-9}")
+    )
+    for file in ("onprem-ca.pem", "patches"):
+        (tmp_path / file).symlink_to(SPECS / file)
+    (tmp_path / "spec.yaml").write_text(text)
+    code, _, error = run(
+        capsys, "compile", str(tmp_path / "spec.yaml"), "--all-environments", "-o", str(tmp_path / "out")
+    )
+    assert code == 1 and "eu-south-9" in error
+    assert not (tmp_path / "out").exists()
