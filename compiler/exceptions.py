@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ class Exemption(NamedTuple):
     Attributes:
         rules: as their scanner names them; `<Migration>` stands for the migration's full name.
         reason: one or two sentences.
-        only: the resources, as Component.LogicalId; none are all of the type.
+        only: the resources, as Component.LogicalId, where * stands for the rest of a name; none are all of the type.
         having: only where this property is set.
     """
 
@@ -39,8 +40,13 @@ def _wildcards(*resources: str) -> tuple[str, ...]:
     return tuple(f"{_AWS}-IAM5[Resource::{resource}]" for resource in resources)
 
 
-_IN_VPC = ("Api.FunctionRole", "Control.SwitchoverRole", "Database.SecretRotationRole", "Validation.ValidationRole")
-_SOURCE_READERS = ("Api.FunctionRole", "Control.SwitchoverRole", "Replication.SecretsRole", "Validation.ValidationRole")
+_IN_VPC = ("Api*.FunctionRole", "Control.SwitchoverRole", "Database.SecretRotationRole", "Validation.ValidationRole")
+_SOURCE_READERS = (
+    "Api*.FunctionRole",
+    "Control.SwitchoverRole",
+    "Replication.SecretsRole",
+    "Validation.ValidationRole",
+)
 _KEYS = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*"
 _STACK = "arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/<Migration>/*"
 _OS_METRICS = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:RDSOSMetrics:*"
@@ -150,7 +156,7 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
         Exemption(
             ("CKV_AWS_116", f"{_NIST}-LambdaDLQ"),
             "It is called synchronously: who calls it sees the failure.",
-            ("Api.Function", "Control.Switchover"),
+            ("Api*.Function", "Control.Switchover"),
         ),
         Exemption(
             ("CKV_AWS_116", f"{_NIST}-LambdaDLQ"),
@@ -213,7 +219,7 @@ def metadata(component: str, resource: AWSObject, migration: str = "") -> dict[s
     given = [
         (rule.replace("<Migration>", migration), exemption.reason)
         for exemption in EXEMPTIONS.get(resource.resource_type or "", ())
-        if (not exemption.only or f"{component}.{resource.title}" in exemption.only)
+        if (not exemption.only or any(fnmatchcase(f"{component}.{resource.title}", one) for one in exemption.only))
         and (not exemption.having or exemption.having in resource.properties)
         for rule in exemption.rules
     ]

@@ -1,6 +1,8 @@
 """Exceptions from the rules of scanners: listed, where they are written, and about something that exists."""
 
+import fnmatch
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 from compiler.bootstrap import bootstrap
@@ -34,7 +36,7 @@ def test_each_stands_in_the_metadata_of_its_resource_and_nowhere_else(templates:
         expected = {
             rule.replace("<Migration>", "payments-prod")
             for exemption in EXEMPTIONS.get(resource["Type"], ())
-            if (not exemption.only or name in exemption.only)
+            if (not exemption.only or any(fnmatchcase(name, one) for one in exemption.only))
             and (not exemption.having or exemption.having in resource["Properties"])
             for rule in exemption.rules
         }
@@ -42,7 +44,7 @@ def test_each_stands_in_the_metadata_of_its_resource_and_nowhere_else(templates:
     for kind, exemptions in EXEMPTIONS.items():
         for exemption in exemptions:
             for name in exemption.only:
-                assert resources[name]["Type"] == kind
+                assert {resources[found]["Type"] for found in fnmatch.filter(resources, name)} == {kind}
 
 
 def test_a_resource_that_follows_every_rule_has_no_metadata(templates: dict[str, dict[str, Any]]) -> None:
