@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 SPECS := $(sort $(wildcard specs/*.yaml))
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help install rehearse test lint types stale templates scan campaign bench generate lock clean
+.PHONY: help install rehearse test lint types stale templates scan campaign scenarios soak bench generate lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -67,6 +67,12 @@ scan: $(STAMP) ## Run all security scanners over the compiled examples (installs
 campaign: $(STAMP) ## Fail every AWS call of every command in every way, and try 1,000 generated specs (hours)
 	@$(BIN)/pytest tests/paymig/test_failures_of_aws.py tests/paymig/test_deploy_again.py -m campaign
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/compiler/test_properties.py tests/compiler/test_plan.py -k "any_spec or sound or order or cause"
+
+scenarios: $(STAMP) ## Rehearse every scenario of tests/scenarios (about ten minutes)
+	@$(BIN)/pytest tests/paymig/test_scenarios.py -m "campaign or not campaign" -k "scenario_ends"
+
+soak: $(STAMP) ## Rehearse twenty times with random faults, the seeds printed
+	@$(BIN)/pytest tests/paymig/test_scenarios.py -m campaign -k "random_faults"
 
 bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compile.py

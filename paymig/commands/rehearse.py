@@ -17,6 +17,13 @@ _UNPROVED = 1
 @click.option("--speed", default=600.0, show_default=True, help="How many times shorter bakes and the TTL are.")
 @click.option("--seed", default=1, show_default=True, help="Of everything that is left to chance.")
 @click.option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Take the steps of this scenario's file; else all traffic to AWS and back.",
+)
+@click.option("--fault", metavar="NAME", default="", help="Let this go wrong in the middle; an unknown one lists them.")
+@click.option(
     "--report",
     "folder",
     type=click.Path(path_type=Path, file_okay=False, writable=True),
@@ -31,6 +38,8 @@ def command(
     duration: float,
     speed: float,
     seed: int,
+    scenario_file: Path | None,
+    fault: str,
     folder: Path | None,
     output: str,
 ) -> int:
@@ -48,15 +57,24 @@ def command(
         from paymig.rehearsal.run import Rehearsal
     except ModuleNotFoundError as error:
         raise EmbeddedError(f"{error.name} is not installed", "pip install 'paymig[local]'") from error
+    from paymig.rehearsal.faults import FAULTS, sentence
     from paymig.rehearsal.options import Options
-    from paymig.rehearsal.scenario import back
+    from paymig.rehearsal.scenario import back, patched, read, with_fault
     from paymig.rehearsal.view import View, table
     from schemas.load import load
 
+    if fault and fault not in FAULTS:
+        lines = "\n".join(f"  {name:<20}{sentence(name)}" for name in FAULTS)
+        raise click.BadParameter(f"there is no fault {fault!r}; there are\n{lines}", param_hint="--fault")
     console = Console(output)
     options = Options(rate, rows, duration, speed, seed)
     loaded = load(spec, environment)
-    report = Rehearsal(loaded, back(loaded.migration, options), options, View(console)).run()
+    scenario = read(scenario_file) if scenario_file else back(loaded.migration, options)
+    if scenario.patch:
+        loaded = patched(loaded, scenario.patch)
+    if fault:
+        scenario = with_fault(scenario, fault)
+    report = Rehearsal(loaded, scenario, options, View(console)).run()
     if folder is not None:
         from paymig.rehearsal.page.write import write
 

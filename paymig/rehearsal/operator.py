@@ -46,10 +46,12 @@ class Operator:
         self._folder = folder
         self._environment = {**os.environ, **environment, "COLUMNS": "100", "PYTHONUNBUFFERED": "1"}
         self._hear = hear
+        self.variables: dict[str, str] = {}
+        """Of the environment of the next commands, besides."""
         self._running: subprocess.Popen[str] | None = None
 
-    def type(self, *arguments: str, **variables: str) -> Typed:
-        """Run `paymig ARGUMENTS` and wait for its end, with `variables` in its environment besides."""
+    def type(self, *arguments: str) -> Typed:
+        """Run `paymig ARGUMENTS` and wait for its end."""
         began, started = time.time(), time.monotonic()
         running = subprocess.Popen(
             [sys.executable, "-m", "paymig.rehearsal.typed", *arguments],
@@ -58,7 +60,7 @@ class Operator:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self._folder,
-            env={**self._environment, **variables},
+            env={**self._environment, **self.variables},
             start_new_session=True,  # Ctrl-C reaches the rehearsal alone
         )
         self._running = running

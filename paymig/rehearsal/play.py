@@ -24,6 +24,7 @@ from paymig.rehearsal.load.record import Outcome, read
 from paymig.rehearsal.older import Older, fill
 from paymig.rehearsal.operator import Operator, Typed
 from paymig.rehearsal.options import Options
+from paymig.rehearsal.proxy import Proxy, proxy
 from paymig.rehearsal.stage import Stage
 from schemas.load import Spec
 
@@ -57,6 +58,7 @@ class Play:
         workplace: the folder in which the operator types.
         hear: gets every line that a command prints.
         pulse: gets every summary of the load.
+        faulty: whether a proxy stands between clients and the new API, for faults of the network.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Play:
         workplace: Path,
         hear: Callable[[str], None],
         pulse: Callable[[dict[str, Any]], None],
+        faulty: bool = False,
     ) -> None:
         self.spec = spec
         self.migration = spec.migration
@@ -80,7 +83,11 @@ class Play:
         self.older = Older({})
         self.comparison: dict[str, Any] | None = None
         self.replicating = False
+        self.allowed: tuple[int, ...] = ()
+        self.rival: Callable[..., None] | None = None
+        self._network: Proxy | None = None
         self._pulse = pulse
+        self.faulty = faulty
         self._load: Child | None = None
 
     @property
@@ -89,20 +96,34 @@ class Play:
         return record_of(self.migration)
 
     @property
+    def network(self) -> Proxy:
+        """What lies between clients and the new API."""
+        if self._network is None:
+            raise AssertionError("the network is there while the load runs")
+        return self._network
+
+    @property
     def builtin(self) -> bool:
         """Whether clients know how to use this spec's API."""
         return self.migration.api.code == "builtin:payment_api"
 
-    def type(self, command: str, *options: str, exits: Sequence[int] = (0,), **variables: str) -> Typed:
+    def type(self, command: str, *options: str, exits: Sequence[int] = (0,)) -> Typed:
         """Type a command.
 
         Raises:
-            BrokenPromise: it ended with another code than one of `exits`.
+            BrokenPromise: it ended with another code than one of `exits`, or of `allowed` where the step says so.
         """
-        done = self.operator.type(command, self.spec.file, *options, **variables)
+        arguments = (command, self.spec.file, *options)
+        other = threading.Thread(target=self.rival, args=arguments) if self.rival is not None else None
+        if other is not None:
+            other.start()
+        done = self.operator.type(*arguments)
+        if other is not None:
+            other.join()
         self.typed.append(done)
-        if done.exit_code not in exits:
-            wanted = " or ".join(str(code) for code in exits)
+        accepted = self.allowed or exits
+        if done.exit_code not in accepted:
+            wanted = " or ".join(str(code) for code in accepted)
             end = "\n".join(done.output.splitlines()[-12:])
             raise BrokenPromise(f"{done.command} ended with {done.exit_code}, not {wanted}:\n{end}")
         return done
@@ -139,6 +160,10 @@ class Play:
             old = stack.enter_context(
                 child("paymig.rehearsal.old_api", {"dsn": self.stage.application_dsn}, logs, embedded.environment())
             )
+            host, _, port = embedded.endpoint_url.removeprefix("http://").partition(":")
+            if self.faulty:
+                self._network = stack.enter_context(proxy(host, int(port), self.options.seed))
+                port = str(self._network.port)
             address = f"127.0.0.1:{old.ready['port']}"
             order = {
                 "rate": self.options.rate,
@@ -152,7 +177,7 @@ class Play:
                 "file": str(self.load_file),
                 "workload": None,
                 "old": {"address": address, "host": address},
-                "new": {"address": embedded.endpoint_url.removeprefix("http://"), "host": ""},
+                "new": {"address": f"{host}:{port}", "host": ""},
                 "route53": {
                     "region": self.migration.region,
                     "endpoint_url": embedded.endpoint_url,

@@ -72,6 +72,22 @@ def marker(play: Play, timeout: float) -> float:
             engine.close()
 
 
+def resume(play: Play) -> None:
+    """Go on where replication stopped: PostgreSQL disables a subscription whose server broke the connection.
+
+    Raises:
+        PaymigError: it can't be resumed.
+    """
+    with Databases(play.stage.aws, play.spec) as databases:
+        engine = _engine(play.migration, databases)
+        try:
+            engine.start()
+        except ReplicationError as error:
+            raise PaymigError(str(error)) from error
+        finally:
+            engine.close()
+
+
 class LagWatch:
     """Measures the lag once a second by the heartbeat, in a thread of its own, until it is stopped.
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from paymig.journal.opening import open_journal
+from paymig.rehearsal.faults import sentence
 from paymig.rehearsal.measure import Latency, by_second
 from paymig.rehearsal.options import Options
 from paymig.rehearsal.play import Play
 from paymig.rehearsal.proof import prove
 from paymig.rehearsal.replication import LagWatch
 from paymig.rehearsal.report import Phase, Report, Sample
-from paymig.rehearsal.scenario import Scenario
+from paymig.rehearsal.scenario import Scenario, Step
 from paymig.rehearsal.stage import Stage, open_stage
 from paymig.rehearsal.steps import take
 from paymig.rehearsal.view import View
@@ -64,7 +65,13 @@ class Rehearsal:
         self._view.begin(self._report.migration, self._scenario.title)
         with self._staged() as stage:
             play = Play(
-                self._spec, stage, self._options, _workplace(stage, self._spec), self._view.hear, self._view.pulse
+                self._spec,
+                stage,
+                self._options,
+                _workplace(stage, self._spec),
+                self._view.hear,
+                self._view.pulse,
+                self._scenario.faulty,
             )
             if play.builtin:
                 self._phase("fill the source", lambda: self._fill(play))
@@ -73,11 +80,13 @@ class Rehearsal:
                 self._report.load_start = started - self._began
                 with self._measuring(play) as measure:
                     for step in self._scenario.steps:
-                        self._step(play, step.take)
+                        self._step(play, step)
                         measure()
                     self._phase("drain", lambda: self._drain(play))
             self._phase("prove", lambda: self._prove(play, started))
-            self._step(play, "destroy")
+            if play.weights().share:  # destroy refuses while anybody is sent to what it deletes
+                self._step(play, Step("rollback"))
+            self._step(play, Step("destroy"))
         return self._report
 
     @contextmanager
@@ -112,11 +121,14 @@ class Rehearsal:
     def _lagging(self, at: float, milliseconds: float) -> None:
         self._report.lag.append((round(at - self._began, 2), round(milliseconds, 2)))
 
-    def _step(self, play: Play, name: str) -> None:
+    def _step(self, play: Play, step: Step) -> None:
         before = len(play.typed)
         opened = time.time()
+        name = f"{step.take}, {step.fault}" if step.fault else step.take
+        if step.fault:
+            self._report.notes.append(f"During {step.take}: {sentence(step.fault)}")
         self._view.start(name)
-        result = take(play, name)
+        result = take(play, step)
         self._note(name, opened, result, play, before)
 
     def _phase(self, name: str, act: Callable[[], str]) -> None:
@@ -145,6 +157,9 @@ class Rehearsal:
         dsn = play.stage.source_dsn if writer == "source" else play.stage.target_dsn
         ended = max((outcome.done for outcome in outcomes), default=started)
         report.proof = prove(dsn, writer, open_workload(None), outcomes, started, ended, play.older)
+        unexpected = self._scenario.broken(writer, play.weights().share, report.proof.counts.failed)
+        if unexpected:
+            report.proof = replace(report.proof, problems=(*report.proof.problems, *unexpected))
         report.comparison = play.comparison
         report.seconds_of_load = by_second(outcomes, started)
         report.samples = [_sample(summary, self._began) for summary in play.now.summaries if "weights" in summary]

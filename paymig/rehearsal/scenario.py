@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
+from paymig.errors import PaymigError
 from paymig.rehearsal.options import Options
+from schemas.load import Spec, parse
 from schemas.migration import Migration
 
 
@@ -17,9 +23,13 @@ class Step:
 
     Attributes:
         take: the step's name and argument, such as "shift 10".
+        fault: what goes wrong meanwhile, by name; empty for nothing.
+        exits: the exit codes that its command may have, where that is not 0 alone.
     """
 
     take: str
+    fault: str = ""
+    exits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,12 +41,32 @@ class Scenario:
         title: what it shows, as a sentence.
         steps: in order; the load is drained and everything proved before the last one, `destroy`.
         patch: what differs from the spec.
+        expect: what must be true before all is destroyed: `writer`, `weight` (percent on AWS), `failed` (the most
+            requests that may).
     """
 
     name: str
     title: str
     steps: tuple[Step, ...]
     patch: Mapping[str, Any] = field(default_factory=dict)
+    expect: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def faulty(self) -> bool:
+        """Whether anything goes wrong in it."""
+        return any(step.fault for step in self.steps)
+
+    def broken(self, writer: str, weight: float, failed: int) -> list[str]:
+        """Tell what is not as expected, as sentences."""
+        return [
+            f"{what} is {found}, expected was {self.expect[what]}"
+            for what, found, holds in (
+                ("writer", writer, writer == self.expect.get("writer")),
+                ("weight", weight, weight == self.expect.get("weight")),
+                ("failed", failed, failed <= self.expect.get("failed", failed)),
+            )
+            if what in self.expect and not holds
+        ]
 
 
 def back(migration: Migration, options: Options) -> Scenario:
@@ -52,8 +82,82 @@ def back(migration: Migration, options: Options) -> Scenario:
     return Scenario("back", "All traffic to AWS and back, while the source stays the writer", _steps(steps))
 
 
+def read(file: Path) -> Scenario:
+    """Read a scenario's file.
+
+    Raises:
+        PaymigError: it is none; says what is wrong.
+    """
+    from paymig.rehearsal.faults import FAULTS
+    from paymig.rehearsal.steps import known
+
+    raw = YAML(typ="safe").load(file.read_text())
+    wrong: list[str] = []
+    if not isinstance(raw, dict) or not {"title", "steps"} <= raw.keys() <= _KEYS:
+        wrong.append(f"it is a mapping with {', '.join(sorted(_KEYS))}; title and steps are required")
+        raise PaymigError(f"{file} is no scenario: {wrong[0]}")
+    steps = [Step(raw_) if isinstance(raw_, str) else _step(raw_, wrong) for raw_ in raw["steps"]]
+    wrong += [f"there is no step {step.take!r}" for step in steps if not known(step.take)]
+    wrong += [f"there is no fault {step.fault!r}" for step in steps if step.fault and step.fault not in FAULTS]
+    wrong += [f"nothing is expected of {name!r}" for name in raw.get("expect", {}) if name not in _EXPECTED]
+    if wrong:
+        raise PaymigError(
+            f"{file} is no scenario: {'; '.join(wrong)}",
+            f"faults are {', '.join(FAULTS)}; docs/rehearsal.md has the steps",
+        )
+    name = file.parent.name
+    return Scenario(name, raw["title"], tuple(steps), raw.get("spec", {}), raw.get("expect", {}))
+
+
+_KEYS = {"title", "spec", "steps", "expect", "quick"}
+_EXPECTED = ("writer", "weight", "failed")
+
+
+def _step(raw: Any, wrong: list[str]) -> Step:
+    if not isinstance(raw, dict) or "take" not in raw or not raw.keys() <= {"take", "fault", "exits"}:
+        wrong.append(f"{raw!r} is no step: it has take and, if you like, fault and exits")
+        return Step("status")
+    return Step(raw["take"], raw.get("fault", ""), tuple(raw.get("exits", ())))
+
+
+_STRIKES: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "operator-killed": ("shift", (0, -9)),
+    "two-operators": ("shift", (0, 3)),
+    "clock-skew": ("shift", ()),
+}
+"""Where a fault strikes when it is only named: during this step's middle occurrence; else during a bake."""
+
+
+def with_fault(scenario: Scenario, fault: str) -> Scenario:
+    """Let a fault strike in the middle of a scenario; a step that it may end is taken again, by another operator."""
+    where, exits = _STRIKES.get(fault, ("bake", ()))
+    places = [number for number, step in enumerate(scenario.steps) if step.take.split()[0] == where]
+    middle = places[len(places) // 2]
+    step = scenario.steps[middle]
+    struck = [Step(step.take, fault, exits)]
+    if exits:
+        struck += [Step("unlock"), step]
+    return replace(scenario, steps=(*scenario.steps[:middle], *struck, *scenario.steps[middle + 1 :]))
+
+
 def _steps(names: list[str]) -> tuple[Step, ...]:
     return tuple(Step(name) for name in names)
+
+
+def patched(spec: Spec, patch: Mapping[str, Any]) -> Spec:
+    """Return the spec with a patch laid over it.
+
+    Raises:
+        SpecError: it has errors then.
+    """
+    return parse(changed(spec.text, patch), spec.file, spec.folder)
+
+
+def changed(text: str, patch: Mapping[str, Any]) -> str:
+    """Return a spec's text with a patch laid over it."""
+    yaml, written = YAML(), StringIO()
+    yaml.dump(merge(yaml.load(text), patch), written)
+    return written.getvalue()
 
 
 def merge(into: Any, patch: Mapping[str, Any]) -> Any:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
+from contextlib import nullcontext
 
 from paymig.aws import stack
 from paymig.errors import UNHEALTHY
 from paymig.rehearsal import comparison, replication
+from paymig.rehearsal.faults import FAULTS
 from paymig.rehearsal.play import BrokenPromise, Play
+from paymig.rehearsal.scenario import Step, changed
+from runtime_lambdas.runtime.waiting import paces
+
+_PATIENCE = 30
 
 Take = Callable[[Play, str], str]
 
 
 def _deploy(play: Play, _: str) -> str:
-    play.type("deploy", "--yes")
+    done = play.type("deploy", "--yes")
     root = stack.describe(play.stage.aws, play.migration.full_name)
+    if done.exit_code:
+        return f"ended with {done.exit_code}; the stack is {root.status if root else 'not there'}"
     if root is None:
         raise BrokenPromise("deploy left no stack")
     play.open_new_api(root.outputs["LoadBalancerDnsName"])
@@ -31,24 +35,11 @@ def _deploy(play: Play, _: str) -> str:
 def _redeploy(play: Play, _: str) -> str:
     before = play.weights()
     file = play.workplace / play.spec.file
-    changed = _changed(file, {"api": {"memory": f"{play.migration.api.memory * 2 // 1024**2}MiB"}})
-    file.write_text(changed)
+    file.write_text(changed(file.read_text(), {"api": {"memory": f"{play.migration.api.memory * 2 // 1024**2}MiB"}}))
     play.type("deploy", "--yes")
     if (after := play.weights()) != before:
         raise BrokenPromise(f"a deploy in mid-shift moved the weights: {before} before, {after} after")
     return f"weights did not move: {after}"
-
-
-def _changed(file: Path, changes: dict[str, Any]) -> str:
-    """Return a spec's text with values changed."""
-    from io import StringIO
-
-    from paymig.rehearsal.scenario import merge
-
-    yaml = YAML()
-    text = StringIO()
-    yaml.dump(merge(yaml.load(file.read_text()), changes), text)
-    return text.getvalue()
 
 
 def _shift(play: Play, share: str) -> str:
@@ -72,6 +63,28 @@ def _status(play: Play, _: str) -> str:
 def _roll_back(play: Play, _: str) -> str:
     play.type("rollback", "--yes")
     return f"live weights: {play.weights()}"
+
+
+def _unlock(play: Play, _: str) -> str:
+    play.type("unlock", "--yes")
+    return "nobody holds the lease"
+
+
+def _weight(play: Play, share: str) -> str:
+    """Wait until the record gives AWS this share, whoever moves it."""
+    for _ in paces(_PATIENCE):
+        if play.weights().share == float(share):
+            return f"live weights: {play.weights()}"
+    raise BrokenPromise(f"the weights are {play.weights()} after {_PATIENCE} s, not {share} % on AWS")
+
+
+def _resume(play: Play, _: str) -> str:
+    replication.resume(play)
+    return "replication goes on where it stopped"
+
+
+def _caught_up(play: Play, _: str) -> str:
+    return f"a beat reached the target after {replication.marker(play, _PATIENCE) * 1000:.0f} ms"
 
 
 def _destroy(play: Play, _: str) -> str:
@@ -112,18 +125,27 @@ STEPS: dict[str, Take] = {
     "bake": _bake,
     "status": _status,
     "rollback": _roll_back,
+    "unlock": _unlock,
+    "weight": _weight,
+    "resume": _resume,
+    "caught-up": _caught_up,
     "destroy": _destroy,
 }
 
 
-def take(play: Play, step: str) -> str:
-    """Take a step, such as `shift 10`, and say what came of it.
+def take(play: Play, step: Step) -> str:
+    """Take a step, with what goes wrong meanwhile, and say what came of it.
 
     Raises:
         BrokenPromise: it did not do what it is there for.
     """
-    name, _, argument = step.partition(" ")
-    return STEPS[name](play, argument)
+    name, _, argument = step.take.partition(" ")
+    play.allowed = step.exits
+    try:
+        with FAULTS[step.fault](play) if step.fault else nullcontext():
+            return STEPS[name](play, argument)
+    finally:
+        play.allowed = ()
 
 
 def known(step: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 
 from paymig.rehearsal.child import end_with_parent
 
@@ -13,6 +15,10 @@ def main() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     from paymig.cli import main as paymig
 
+    if skew := float(os.environ.get("PAYMIG_REHEARSED_SKEW", "0")):
+        from runtime_lambdas.runtime.journal import journal
+
+        journal._now = lambda: datetime.now(UTC) + timedelta(seconds=skew)
     # Nothing publishes what the gates judge before both databases are in play.
     paymig(sys.argv[1:], terms={"judge": lambda _: ()})
 

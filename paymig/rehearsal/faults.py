@@ -1,0 +1,202 @@
+"""What can go wrong during a step of a rehearsal, by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+
+import psycopg2
+
+from paymig.aws import stack
+from paymig.rehearsal.operator import Operator, Typed
+from paymig.rehearsal.play import BrokenPromise, Play
+
+Fault = Callable[[Play], AbstractContextManager[None]]
+
+_LOST, _DELAY = 0.2, 0.03
+_SKEW = 600
+_SOON = 0.9
+"""Seconds after which something strikes a command: it has started by then, and most have not ended."""
+
+
+@contextmanager
+def _new_api_fails(play: Play) -> Iterator[None]:
+    """A fifth of what clients send to the new API breaks on its way, before or after it was carried out."""
+    play.network.lost = _LOST
+    try:
+        yield
+    finally:
+        play.network.lost = 0.0
+
+
+@contextmanager
+def _slow_network(play: Play) -> Iterator[None]:
+    """Everything between clients and the new API takes 30 ms longer, each way."""
+    play.network.delay = _DELAY
+    try:
+        yield
+    finally:
+        play.network.delay = 0.0
+
+
+@contextmanager
+def _new_api_gone(play: Play) -> Iterator[None]:
+    """Nobody reaches the new API."""
+    play.network.down = True
+    play.network.break_all()
+    try:
+        yield
+    finally:
+        play.network.down = False
+
+
+@contextmanager
+def _source_dies(play: Play) -> Iterator[None]:
+    """A process of the source's server is killed: all its connections break, and it recovers from its log."""
+    with _soon(lambda: _crash(play.stage.source_dsn)):
+        yield
+
+
+@contextmanager
+def _target_dies(play: Play) -> Iterator[None]:
+    """The same for the target."""
+    with _soon(lambda: _crash(play.stage.target_dsn)):
+        yield
+
+
+def _crash(dsn: str) -> None:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor, suppress(psycopg2.Error):
+        cursor.execute("SELECT pg_backend_pid()")
+        [(process,)] = cursor.fetchall()
+        os.kill(process, signal.SIGKILL)
+
+
+@contextmanager
+def _replication_stalls(play: Play) -> Iterator[None]:
+    """The subscription stands still while the step lasts, and catches up afterwards."""
+    _subscriptions(play, "DISABLE")
+    try:
+        yield
+    finally:
+        _subscriptions(play, "ENABLE")
+
+
+def _subscriptions(play: Play, verb: str) -> None:
+    with closing(psycopg2.connect(play.stage.target_dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT quote_ident(subname) FROM pg_subscription JOIN pg_database d ON d.oid = subdbid"
+                " WHERE d.datname = current_database()"
+            )
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"ALTER SUBSCRIPTION {name} {verb}")
+
+
+@contextmanager
+def _operator_killed(play: Play) -> Iterator[None]:
+    """The command that runs is killed, as by a laptop that dies."""
+    with _soon(play.operator.kill):
+        yield
+
+
+@contextmanager
+def _two_operators(play: Play) -> Iterator[None]:
+    """Somebody else types the same command at the same time; exactly one of both may act, the other is told."""
+    ended: list[Typed] = []
+
+    def other(*arguments: str) -> None:
+        ended.append(Operator(play.workplace, play.stage.embedded.environment(), lambda _: None).type(*arguments))
+
+    play.rival = other
+    try:
+        yield
+    finally:
+        play.rival = None
+    if not ended or ended[0].exit_code not in (0, 3):
+        raise BrokenPromise(f"the second operator's command ended with {[one.exit_code for one in ended]}, not 0 or 3")
+
+
+@contextmanager
+def _alarm_fires(play: Play) -> Iterator[None]:
+    """The alarm of the error rate goes off: the rollback function takes the traffic back by itself."""
+    with _soon(lambda: _alarm(play, "ALARM")):
+        yield
+    _alarm(play, "OK")
+
+
+def _alarm(play: Play, state: str) -> None:
+    root = stack.describe(play.stage.aws, play.migration.full_name)
+    names = root.outputs["AlarmNames"].split(",") if root else []
+    name = next(name for name in names if "ErrorRateAlarm" in name)
+    play.stage.aws.client("cloudwatch").set_alarm_state(AlarmName=name, StateValue=state, StateReason="rehearsed")
+
+
+@contextmanager
+def _dns_by_hand(play: Play) -> Iterator[None]:
+    """Somebody sets the weights in the console of Route 53."""
+    with _soon(lambda: _set_by_hand(play)):
+        yield
+
+
+def _set_by_hand(play: Play) -> None:
+    client = play.stage.aws.client("route53")
+    zone = play.record.hosted_zone
+    found = client.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    pair = [r for r in found if r["Name"].rstrip(".") == play.record.name and "SetIdentifier" in r]
+    changes = [{"Action": "UPSERT", "ResourceRecordSet": {**record, "Weight": 7}} for record in pair]
+    client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+
+@contextmanager
+def _clock_skew(play: Play) -> Iterator[None]:
+    """The operator's clock is ten minutes ahead of everybody's."""
+    play.operator.variables["PAYMIG_REHEARSED_SKEW"] = str(_SKEW)
+    try:
+        yield
+    finally:
+        del play.operator.variables["PAYMIG_REHEARSED_SKEW"]
+
+
+@contextmanager
+def _soon(act: Callable[[], None]) -> Iterator[None]:
+    """Act a moment after the step has begun; what goes wrong then fails the step."""
+    failed: list[Exception] = []
+
+    def strike() -> None:
+        try:
+            act()
+        except Exception as error:
+            failed.append(error)
+
+    timer = threading.Timer(_SOON, strike)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+    if failed:
+        raise BrokenPromise(f"the fault could not be injected: {failed[0]}") from failed[0]
+
+
+FAULTS: dict[str, Fault] = {
+    "new-api-fails": _new_api_fails,
+    "new-api-gone": _new_api_gone,
+    "slow-network": _slow_network,
+    "source-dies": _source_dies,
+    "target-dies": _target_dies,
+    "replication-stalls": _replication_stalls,
+    "operator-killed": _operator_killed,
+    "two-operators": _two_operators,
+    "alarm-fires": _alarm_fires,
+    "dns-by-hand": _dns_by_hand,
+    "clock-skew": _clock_skew,
+}
+
+
+def sentence(name: str) -> str:
+    """Say what a fault does."""
+    return (FAULTS[name].__doc__ or name).strip()

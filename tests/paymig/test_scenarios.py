@@ -1,0 +1,94 @@
+"""Every scenario of tests/scenarios/ ends as it says; a few in each run, all of them and the soak with the campaign."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from ruamel.yaml import YAML
+
+from paymig.console import Console
+from paymig.errors import PaymigError
+from paymig.rehearsal.faults import FAULTS
+from paymig.rehearsal.options import Options
+from paymig.rehearsal.run import Rehearsal
+from paymig.rehearsal.scenario import Scenario, Step, patched, read
+from paymig.rehearsal.view import View
+from schemas.load import load
+
+TESTS = Path(__file__).parents[1]
+FILES = sorted((TESTS / "scenarios").glob("*/scenario.yaml"))
+SPEC = load(TESTS.parent / "specs" / "payments.yaml")
+QUICK = {file for file in FILES if YAML(typ="safe").load(file.read_text()).get("quick")}
+SOAKS = 20
+
+
+def play(scenario, seed=1):
+    options = Options(rate=30, rows=500, duration=6, seed=seed)
+    spec = patched(SPEC, scenario.patch) if scenario.patch else SPEC
+    return Rehearsal(spec, scenario, options, View(Console())).run()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(file, id=file.parent.name, marks=[] if file in QUICK else [pytest.mark.campaign]) for file in FILES],
+)
+def test_a_scenario_ends_as_it_says(file):
+    report = play(read(file))
+    assert report.kept, report.proof.problems
+    assert report.proof.promised > 50
+
+
+def test_there_are_enough_and_each_fault_has_one():
+    steps = [step for file in FILES for step in read(file).steps]
+    assert len(FILES) >= 15
+    assert {step.fault for step in steps if step.fault} == set(FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("[]", "mapping"),
+        ("title: a\n", "required"),
+        ("{title: a, steps: [fly]}", "'fly'"),
+        ("{title: a, steps: [{take: status, fault: flood}]}", "'flood'"),
+        ("{title: a, steps: [{fault: flood}]}", "is no step"),
+        ("{title: a, steps: [status], expect: {luck: 1}}", "'luck'"),
+    ],
+)
+def test_what_is_no_scenario_is_refused(tmp_path, text, word):
+    file = tmp_path / "scenario.yaml"
+    file.write_text(text)
+    with pytest.raises(PaymigError, match=word):
+        read(file)
+
+
+def test_what_was_expected_and_is_not_breaks_the_proof():
+    scenario = Scenario("a", "A", (), expect={"writer": "source", "weight": 50, "failed": 0})
+    assert scenario.broken("source", 50, 0) == []
+    assert len(scenario.broken("target", 0, 3)) == 3
+
+
+SAFE = sorted(set(FAULTS) - {"operator-killed", "two-operators"})
+
+
+def random_scenario(seed):
+    """Steps there and back, each with a fault or none."""
+    random = Random(seed)
+    steps = [Step("deploy"), Step("replicate")]
+    for share in (1, 10, 50, 100):
+        if random.random() < 0.3:
+            steps += [Step(f"shift {share}", "operator-killed", (0, -9)), Step("unlock")]
+        steps += [Step(f"shift {share}"), Step("bake 4", random.choice(["", *SAFE]))]
+    return Scenario(
+        f"soak-{seed}", f"Random faults of seed {seed}", (*steps, Step("rollback"), Step("resume"), Step("caught-up"))
+    )
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("number", range(SOAKS))
+def test_random_faults_lose_and_double_nothing(number, capsys):
+    seed = Random().getrandbits(32)
+    with capsys.disabled():
+        print(f"\nsoak {number + 1} of {SOAKS}: seed {seed}", flush=True)  # noqa: T201 - the seed, even where it hangs
+    report = play(random_scenario(seed), seed)
+    assert report.kept, (seed, report.proof.problems)
