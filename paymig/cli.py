@@ -35,6 +35,7 @@ COMMANDS = {
     "unlock": "End the lease of an operator who is gone.",
     "destroy": "Delete the stacks.",
     "rehearse": "Run the whole migration on this machine.",
+    "runbook": "Write the runbook: each step, its command and the way back.",
 }
 """Name and one line of each command; its module is `paymig.commands.<name>`, with _ for -, imported when called."""
 

@@ -1,0 +1,1 @@
+"""The migration runbook, written from the spec."""
