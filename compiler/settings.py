@@ -12,9 +12,16 @@ from schemas.migration import Migration
 def settings(migration: Migration) -> Mapping[str, Mapping[str, Any]]:
     """Return the settings by function; `runtime_lambdas.runtime.settings` reads them."""
     tables = migration.replication.tables
+    invariants = [vars(invariant) for invariant in migration.validation.invariants]
+    chosen = {"exclude": tables.exclude, "include": tables.include}
     return {
-        "validation": {
-            "invariants": [vars(invariant) for invariant in migration.validation.invariants],
-            "tables": {"exclude": tables.exclude, "include": tables.include},
-        }
+        "switchover": {
+            "engine": migration.replication.engine,
+            "invariants": invariants,
+            "lag": migration.cutover.gates.replication_lag.total_seconds(),
+            "pause_budget": migration.cutover.switchover.pause_budget.total_seconds(),
+            "sequence_gap": migration.cutover.switchover.sequence_gap,
+            "tables": chosen,
+        },
+        "validation": {"invariants": invariants, "tables": chosen},
     }

@@ -10,7 +10,7 @@ from compiler.component import Component, Export
 from compiler.components.database import DatabaseExports
 from compiler.components.network import NetworkExports
 from compiler.components.security import SecurityExports
-from compiler.function import Foundations, Place, function
+from compiler.function import Foundations, Place, function, journal_rights, read_secret
 from schemas.migration import Migration
 
 _LONGEST = 900  # what Lambda allows at most, in seconds
@@ -43,10 +43,14 @@ def control(
         environment={
             **databases.variables(component, migration, login),
             **databases.admin_variables(component, database.replication_secret),
+            "TARGET_API_SECRET_ARN": component.use(database.api_secret),
         },
         rights=[
             *databases.rights(component, login),
             *databases.admin_rights(component, database.replication_secret, security.secrets_key),
+            # The new writer is opened to the API's role, whose name stands in its secret.
+            *read_secret(component.use(database.api_secret), component.use(security.secrets_key)),
+            *journal_rights(migration, moves_the_writer=True),
         ],
         layers=[component.use(database.runtime_layer), component.use(database.certificates_layer)],
         place=Place(network.private_subnets, security.control_group),

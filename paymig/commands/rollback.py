@@ -12,20 +12,37 @@ from paymig.options import operation, why_option, yes_option
     is_flag=True,
     help="Go back although the journal does not answer: you know that the source is the writer.",
 )
+@click.option(
+    "--accept-loss",
+    type=click.IntRange(min=0),
+    metavar="ROWS",
+    help="Move the writer back although replication to the source does not work, and lose this many rows.",
+)
 @yes_option
 @why_option
-@operation
+@operation(stream=True)
 def command(
     at: Operation,
     without_journal: bool,
+    accept_loss: int | None,
     yes: bool,
     why: str,
 ) -> None:
-    """Send all traffic back to the source, at once and in one batch.
+    """Go back: the traffic to the source at once, or, where the target is the writer, the writer to the source.
 
-    Only the DNS weights are touched, so it works whatever state the stacks are in. The lease is taken over from whoever
-    holds it. Nothing can be lost: the source is the only database that takes writes.
+    While the source is the writer only the DNS weights are touched, in one batch, so it works whatever state the stacks
+    are in. A switchover that is under way is undone first. The lease is taken over from whoever holds it.
+
+    Once the target is the writer, the writer moves back as it came, in a pause of writes, and nothing is lost while
+    replication to the source is healthy. Where it is not, the command says how many rows would be lost, and goes on
+    only with that number in --accept-loss.
     """
     from paymig.rollback import roll_back
 
+    if not without_journal:
+        from paymig.cutover.back import switch_back, undo
+
+        undo(at, why)
+        if switch_back(at, yes, why, accept_loss):
+            return
     roll_back(at.aws, at.migration, at.console, yes, why, without_journal).show(at.console)

@@ -80,9 +80,12 @@ class Actions(Protocol):
 
     def claim(self, token: int) -> None:
         """Shut out whoever works under an older token: an act of his that is still on its way will be refused."""
+        ...
 
     def do(self, way: Way, step: Step, attempt: Attempt | None, pause: Pause | None) -> Evidence:
         """Do a step, within what is left of the pause."""
+        ...
 
     def undo(self, way: Way, step: Step) -> Evidence:
         """Take a step back, whether it was done, begun, or not even that."""
+        ...

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from runtime_lambdas.runtime import log, writer
+from runtime_lambdas.runtime import aws, log, writer
+from runtime_lambdas.runtime import settings as told
+from runtime_lambdas.runtime.comparison import Invariant
+from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.runtime.logins import Deployed
+from runtime_lambdas.runtime.replication.logical import Logical
 
+from . import service
+from .actions import Event
+from .databases import Databases
+from .decide import Wish
 from .facts import facts
+from .settings import Settings
 from .state import describe
 
 
@@ -16,20 +27,29 @@ class UnknownAction(ValueError):
     """The event names no action of this version."""
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Run the action that the event names, as `{"action": "status"}`.
+class NoEngine(ValueError):
+    """The migration's engine has no driver in this function."""
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Run the action that the event names.
+
+    `{"action": "status"}` reads. "switchover", "switchback", "finalize" and "undo", with "who" (an ARN), "why" and, on
+    the way back, "accept_loss" (rows), run to the end; the answer holds "finished", "writer", "epoch" and "pause" (s).
+    `{"action": "advance", "wish": "switchover", "first": true, ...}` acts once; it is called until "finished" is true.
 
     Raises:
         UnknownAction: There is no such action; nothing was done.
+        Refused: The writer did not move: says why, and what to do.
     """
     name = event.get("action")
     if not isinstance(name, str) or name not in _ACTIONS:
         raise UnknownAction(f"there is no action {name!r}; this version knows {', '.join(sorted(_ACTIONS))}.")
     log.info("switchover.called", action=name)
-    return _ACTIONS[name](event)
+    return _ACTIONS[name](event, context)
 
 
-def _status(_event: Mapping[str, Any]) -> dict[str, Any]:
+def _status(_: Mapping[str, Any], __: object) -> dict[str, Any]:
     now = writer.read()
     return {
         "migration": os.environ["PAYMIG_MIGRATION"],
@@ -39,4 +59,68 @@ def _status(_event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_ACTIONS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"status": _status, "facts": facts}
+def _move(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    databases, settings = _databases()
+    done = service.move(
+        _journal(event, context),
+        databases,
+        Wish(event["action"]),
+        budget=settings.pause_budget,
+        why=str(event.get("why") or ""),
+        accept_loss=event.get("accept_loss"),
+        tell=_log,
+    )
+    return {"finished": True, **asdict(done)}
+
+
+def _advance(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    databases, settings = _databases()
+    done = service.advance(
+        _journal(event, context),
+        databases,
+        Wish(event["wish"]),
+        first=bool(event.get("first")),
+        budget=settings.pause_budget,
+        why=str(event.get("why") or ""),
+    )
+    return {"finished": done is not None, **(asdict(done) if done else {})}
+
+
+def _databases() -> tuple[Databases, Settings]:
+    tables = told.read("tables")
+    settings = Settings(
+        migration=os.environ["PAYMIG_MIGRATION"],
+        include=tables["include"],
+        exclude=tables["exclude"],
+        sequence_gap=told.read("sequence_gap"),
+        pause_budget=told.read("pause_budget"),
+        lag=told.read("lag"),
+        invariants=[Invariant(**given) for given in told.read("invariants")],
+    )
+    engine = told.read("engine")
+    if engine != "logical":
+        raise NoEngine(f"this function moves the writer with `engine: logical`, and the spec says {engine}")
+    logins = Deployed()
+    return Databases(
+        logins, Logical(settings.migration, logins, settings.include, settings.exclude), settings
+    ), settings
+
+
+def _journal(event: Mapping[str, Any], context: object) -> Journal:
+    who = str(event.get("who") or getattr(context, "invoked_function_arn", "the switchover function"))
+    return Journal(aws.client("dynamodb"), os.environ["PAYMIG_JOURNAL_TABLE"], os.environ["PAYMIG_MIGRATION"], who)
+
+
+def _log(event: Event) -> None:
+    log.info("switchover.step", step=str(event.step), what=event.what, seconds=event.seconds, pause=event.pause)
+
+
+_ACTIONS: Mapping[str, Callable[[Mapping[str, Any], object], dict[str, Any]]] = {
+    "advance": _advance,
+    "facts": lambda event, _: facts(event),
+    "finalize": _move,
+    "status": _status,
+    "switchback": _move,
+    "switchover": _move,
+    "undo": _move,
+}

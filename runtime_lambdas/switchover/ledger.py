@@ -32,10 +32,12 @@ class Ledger(Protocol):
     @property
     def token(self) -> int:
         """The lease's token, which grows whenever the lease changes hands."""
+        ...
 
     @property
     def entries(self) -> Sequence[Entry]:
         """All entries, as of the last `read` or `append`."""
+        ...
 
     def read(self) -> None:
         """Read all entries.

@@ -85,7 +85,18 @@ class Run:
             pass
         return outcome
 
-    def begin(self) -> None:
+    @property
+    def giving_up(self) -> bool:
+        """Whether this run has failed and is undoing what it did."""
+        return self._failure is not None
+
+    @property
+    def next(self) -> Step | None:
+        """The step that comes next; None where there is none."""
+        verdict = decide(self._ledger.entries, self._wish)
+        return verdict.step if isinstance(verdict, Do) else None
+
+    def begin(self, afresh: bool = True) -> None:
         """Shut out former operators, read what they left, and begin an attempt that is not paused afresh.
 
         Everything that a former operator may have done has its intent in the journal, which he can no longer write to
@@ -95,7 +106,7 @@ class Run:
         self._actions.claim(self._ledger.token)
         self._ledger.read()
         verdict = decide(self._ledger.entries, self._wish)
-        if isinstance(verdict, Do) and verdict.attempt is not None and not verdict.attempt.paused:
+        if afresh and isinstance(verdict, Do) and verdict.attempt is not None and not verdict.attempt.paused:
             self._begin(verdict.attempt.way)
 
     def advance(self) -> Outcome | None:

@@ -52,5 +52,5 @@ def test_completion_of_commands_imports_none_of_them(monkeypatch):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     completions, _, modules = done.stdout.rpartition("MODULES ")
-    assert completions.split() == ["plain,schema", "plain,status", "plain,shift"]
+    assert completions.split() == ["plain,schema", "plain,status", "plain,shift", "plain,switchover"]
     assert not any(name.startswith("paymig.commands.") for name in modules.split())

@@ -1,0 +1,87 @@
+"""The way back of `paymig rollback`, as far as it concerns the writer."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from paymig.errors import Refused
+from paymig.operation import Operation
+from runtime_lambdas.switchover.decide import Wish
+from runtime_lambdas.switchover.history import Damaged, State
+
+
+def undo(at: Operation, why: str) -> None:
+    """Open the source again where a switchover has fenced it and has not passed the point of no return."""
+    attempt = _state(at).attempt
+    if attempt is None or attempt.committed or not (attempt.paused or attempt.undoing):
+        return
+    from paymig.cutover import driver
+
+    at.console.say(f"A {attempt.way.verb} is under way: undoing it first")
+    driver.run(at, Wish.UNDO, why, over=True)
+
+
+def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None) -> bool:
+    """Move the writer back to the source.
+
+    Returns:
+        False where the source is the writer already.
+
+    Raises:
+        Refused: replication to the source does not work, and the loss was not accepted; or the way back has ended.
+        NotConfirmed: the operator declined.
+    """
+    state = _state(at)
+    if state.writer == "source":
+        return False
+    from paymig.cutover import driver
+
+    if state.ending:
+        raise Refused("the way back has ended: `paymig finalize` stopped the replication to the source")
+    if accept_loss is not None:
+        lost = driver.loss(at)
+        if lost > accept_loss:
+            raise Refused(
+                f"{lost} rows of the target are not on the source, so {lost} would be lost, and not {accept_loss}",
+                f"paymig rollback --accept-loss {lost}; paymig compare shows the rows",
+            )
+        at.console.confirm(f"Move the writer back to the source and lose up to {accept_loss} rows?", yes)
+    else:
+        _demand_replication(at)
+        at.console.confirm("Move the writer back to the source? Writes pause meanwhile; nothing is lost.", yes)
+    driver.finish(at, driver.run(at, Wish.SWITCHBACK, why, accept_loss, over=True))
+    return True
+
+
+def _demand_replication(at: Operation) -> None:
+    from paymig.cutover import driver
+    from paymig.databases import Databases
+    from paymig.replication.engines import engine_for
+    from runtime_lambdas.runtime.replication.engine import ReplicationError
+
+    with Databases(at.aws, at.spec) as logins:
+        back = engine_for(at.migration, logins).reverse()
+        try:
+            why = "" if back.lag().arrived else "a beat of the target does not arrive"
+        except ReplicationError as error:
+            why = str(error)
+        finally:
+            back.close()
+    if why:
+        lost = driver.loss(at)
+        raise Refused(
+            f"replication from the target to the source does not work ({why}): going back now loses {lost} rows, "
+            "counted on the target",
+            f"mend it (paymig replicate status), or go back all the same: paymig rollback --accept-loss {lost}",
+        )
+
+
+def _state(at: Operation) -> State:
+    from paymig.cutover import driver
+
+    try:
+        return driver.state_of(at)
+    except Damaged as damage:
+        raise Refused(f"the journal contradicts itself: {damage}", "paymig history shows it") from damage
+    except (BotoCoreError, ClientError):
+        return State()  # the traffic's own way back says what can be done without a journal

@@ -1,0 +1,140 @@
+"""Moving the writer: by this process where it reaches both databases, or by the function inside the VPC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.text import Text
+
+from paymig.aws import weights
+from paymig.cutover import plan
+from paymig.databases import Databases as Logins
+from paymig.deploy import record_of
+from paymig.errors import Refused
+from paymig.operation import Operation
+from paymig.replication.engines import engine_for
+from runtime_lambdas.runtime.comparison import Invariant
+from runtime_lambdas.runtime.replication.engine import ReplicationError
+from runtime_lambdas.switchover import service
+from runtime_lambdas.switchover.actions import Event, Outcome
+from runtime_lambdas.switchover.databases import Databases
+from runtime_lambdas.switchover.decide import Wish
+from runtime_lambdas.switchover.history import State, fold
+from runtime_lambdas.switchover.phases import BACK, FORTH
+from runtime_lambdas.switchover.settings import Settings
+from schemas.migration import Migration
+
+
+def settings_of(migration: Migration) -> Settings:
+    """Read from the spec what a move needs."""
+    tables, cutover = migration.replication.tables, migration.cutover
+    return Settings(
+        migration=migration.full_name,
+        include=tables.include,
+        exclude=tables.exclude,
+        sequence_gap=cutover.switchover.sequence_gap,
+        pause_budget=cutover.switchover.pause_budget.total_seconds(),
+        lag=cutover.gates.replication_lag.total_seconds(),
+        invariants=[Invariant(each.name, each.sql, each.expect) for each in migration.validation.invariants],
+    )
+
+
+def state_of(at: Operation) -> State:
+    """Read where the writer stands."""
+    return fold(at.journal.entries())
+
+
+def show_plan(at: Operation, wish: Wish) -> None:
+    """Print what a move would do; change nothing."""
+    way = BACK if wish is Wish.SWITCHBACK else FORTH
+    entries = list(at.journal.entries())
+    settings = settings_of(at.migration)
+    with Logins(at.aws, at.spec) as logins:
+        engine = engine_for(at.migration, logins)
+        try:
+            lag = engine.lag(settings.lag) if way is FORTH else engine.reverse().lag(settings.lag)
+            arrival = lag.seconds if lag.arrived else None
+        except ReplicationError:
+            arrival = None
+        finally:
+            engine.close()
+    expected, planned = plan.expected_pause(entries, arrival), plan.steps(way)
+    at.console.result(
+        plan.to_json(planned, expected, settings.pause_budget, fold(entries)),
+        plan.render(planned, expected, settings.pause_budget),
+    )
+
+
+def run(at: Operation, wish: Wish, why: str, accept_loss: int | None = None, over: bool = False) -> Outcome:
+    """Move the writer, and show it.
+
+    Raises:
+        Refused: it did not move: says why.
+    """
+    if wish is Wish.SWITCHOVER:
+        _demand_traffic(at)
+    with _databases(at) as (databases, settings):
+        done = service.move(
+            at.journal,
+            databases,
+            wish,
+            budget=settings.pause_budget,
+            why=why,
+            accept_loss=accept_loss,
+            tell=lambda event: _show(at, event),
+            over=over,
+        )
+    if wish is Wish.SWITCHOVER and at.migration.cutover.strategy == "together":
+        weights.write(at.aws, record_of(at.migration), weights.Weights.to_new(100))
+    return done
+
+
+def loss(at: Operation) -> int:
+    """Count the rows on the target that the source does not have as they are."""
+    with _databases(at) as (databases, _):
+        return databases.loss(BACK)
+
+
+def finish(at: Operation, outcome: Outcome) -> None:
+    """Print how a move ended."""
+    pause = "" if outcome.pause is None else f"; writes were paused for {outcome.pause:.3f} s"
+    at.console.result(
+        {"writer": outcome.writer, "epoch": outcome.epoch, "pause": outcome.pause},
+        f"The {outcome.writer} is the writer, in epoch {outcome.epoch}{pause}.",
+    )
+
+
+@contextmanager
+def _databases(at: Operation) -> Iterator[tuple[Databases, Settings]]:
+    settings = settings_of(at.migration)
+    with Logins(at.aws, at.spec) as logins:
+        databases = Databases(logins, engine_for(at.migration, logins), settings)
+        try:
+            yield databases, settings
+        finally:
+            databases.close()
+
+
+def _demand_traffic(at: Operation) -> None:
+    """Make sure that the traffic is where the strategy wants it before the writer moves.
+
+    Raises:
+        Refused: it is not.
+    """
+    wanted = 100 if at.migration.cutover.strategy == "compute-first" else 0
+    live = weights.look(at.aws, record_of(at.migration))
+    if state_of(at).writer == "source" and (live is None or live != weights.Weights.to_new(wanted)):
+        raise Refused(
+            f"with `strategy: {at.migration.cutover.strategy}` the new API gets {wanted} % of the traffic when the "
+            f"writer moves; now: {live or 'there is no weighted pair'}",
+            f"paymig shift --to {wanted}",
+        )
+
+
+def _show(at: Operation, event: Event) -> None:
+    at.console.event({"event": "step", "step": str(event.step), "what": event.what, "pause": event.pause})
+    if event.what == "begins":
+        return
+    clock = "" if event.pause is None else f"  writes paused for {event.pause:.3f} s"
+    at.console.say(Text(f"{event.what:7} {event.step:10} {event.seconds:8.3f} s{clock}"))

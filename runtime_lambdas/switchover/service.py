@@ -1,0 +1,128 @@
+"""One command on the writer, from taking the lease to giving it back: the same in a function and on a machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from runtime_lambdas.runtime.journal.hold import hold
+from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.runtime.journal.lease import LeaseHeld, LeaseLost
+
+from .actions import Actions, Event, Outcome
+from .decide import Wish
+from .history import fold
+from .ledger import JournalLedger
+from .phases import PAUSE
+from .run import Run
+
+_PATIENCE = 120.0  # seconds to wait for the lease back, where it was lost while writes were paused
+
+
+class Closing(Actions, Protocol):
+    """Acts whose connections are to be closed at the end."""
+
+    def close(self) -> None:
+        """Close them."""
+
+
+def move(
+    journal: Journal,
+    actions: Closing,
+    wish: Wish,
+    *,
+    budget: float,
+    why: str = "",
+    accept_loss: int | None = None,
+    tell: Callable[[Event], None] = lambda _: None,
+    over: bool = False,
+) -> Outcome:
+    """Act until the wish is fulfilled.
+
+    Args:
+        journal: in the hands of the operator.
+        actions: what is done to the databases.
+        wish: what should be true at the end.
+        budget: seconds that writes may be paused.
+        why: the operator's words.
+        accept_loss: rows that the operator gives up, on a way back without replication.
+        tell: is called with every event.
+        over: take the lease from a living holder, too.
+
+    Raises:
+        LeaseHeld: somebody else is at work.
+        MoveRefused: the wish cannot be fulfilled.
+        GivenUp: it could not be; everything was undone.
+        LeaseLost: somebody took over; where writes were paused, they take writes again.
+    """
+    try:
+        return _under_lease(journal, actions, wish, budget, why, accept_loss, tell, over)
+    except LeaseLost:
+        _leave_no_fence(journal, actions, budget, tell)
+        raise
+    finally:
+        actions.close()
+
+
+def advance(
+    journal: Journal, actions: Closing, wish: Wish, *, first: bool, budget: float, why: str = ""
+) -> Outcome | None:
+    """Act once, for a caller who calls until it is finished: one step, or all from the preparation to the open writer.
+
+    Args:
+        journal: as of `move`.
+        actions: as of `move`.
+        wish: as of `move`.
+        first: whether this is the caller's first call, which begins an attempt afresh.
+        budget: as of `move`.
+        why: as of `move`.
+
+    Returns:
+        The outcome, or None while there is more to do.
+
+    Raises:
+        As of `move`.
+    """
+    try:
+        with hold(journal, str(wish), why) as holding:
+            run = Run(JournalLedger(journal, holding.lease), actions, wish, budget=budget, why=why)
+            run.begin(afresh=first)
+            if run.next in PAUSE:
+                run.begin()  # what was prepared for the pause went with the process that prepared it
+            outcome = run.advance()
+            while outcome is None and (run.giving_up or run.next in PAUSE):
+                outcome = run.advance()
+            return outcome
+    finally:
+        actions.close()
+
+
+def _under_lease(
+    journal: Journal,
+    actions: Closing,
+    wish: Wish,
+    budget: float,
+    why: str,
+    accept_loss: int | None,
+    tell: Callable[[Event], None],
+    over: bool,
+) -> Outcome:
+    with hold(journal, str(wish), why, over) as holding:
+        ledger = JournalLedger(journal, holding.lease)
+        return Run(ledger, actions, wish, budget=budget, why=why, accept_loss=accept_loss, tell=tell).finish()
+
+
+def _leave_no_fence(journal: Journal, actions: Closing, budget: float, tell: Callable[[Event], None]) -> None:
+    """Where somebody took the lease over in the pause and does not end it himself, end it."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        attempt = fold(journal.entries()).attempt
+        if attempt is None or attempt.committed or not (attempt.paused or attempt.undoing):
+            return
+        try:
+            _under_lease(
+                journal, actions, Wish.UNDO, budget, "the lease was lost while writes were paused", None, tell, False
+            )
+        except (LeaseHeld, LeaseLost):
+            time.sleep(0.5)
