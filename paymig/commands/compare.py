@@ -39,7 +39,7 @@ def command(
     resume: Path | None,
     report: Path | None,
 ) -> int:
-    """Compare source and target row by row, and run the invariants on both.
+    """Compare source and target row by row, their schemas object by object, and run the invariants on both.
 
     What changed since a comparison that found both equal is compared, or everything the first time. Rows are digested
     inside the servers and looked at again until replication has brought them; nothing is written to either database.
@@ -53,4 +53,4 @@ def command(
         tables, full, show_values, max_load / 100, connections, snapshot, "sha256" if sha256 else "md5", resume
     )
     found = compare(at, wishes, report)
-    return 0 if found.verdict == "equal" else UNHEALTHY
+    return 0 if found.verdict == "equal" and found.same_schema else UNHEALTHY

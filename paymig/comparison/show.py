@@ -73,6 +73,9 @@ def render(report: Report) -> RenderableType:
     for each in report.invariants:
         if each.verdict != "equal":
             parts.append(Text(f"  invariant {each.name}: source {each.source}, target {each.target}"))
+    parts += [Text(f"  schema: {each.message}") for each in report.schema or ()]
+    if not report.same_schema:
+        parts.append(Text("The target's schema is not the source's.", style="red"))
     return Group(*parts, Text(_MEANING[report.verdict], style=_COLORS[report.verdict]))
 
 

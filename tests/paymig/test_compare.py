@@ -50,6 +50,20 @@ def test_from_equal_to_different(compare, stage, tmp_path):
     assert (code, report["verdict"], report["mode"]) == (0, "equal", "changes")  # the first one is remembered
     assert {each["name"] for each in report["invariants"]} == {"captured_by_currency", "orphaned_transactions"}
 
+    assert report["schema"] == []
+
+    run(stage.target_dsn, "DROP INDEX transactions_payment_id; CREATE SCHEMA own; CREATE TABLE own.more (x int)")
+    code, said = compare()
+    assert (code, "Both sides hold the same." in said.out) == (8, True)
+    assert "the index public.transactions.transactions_payment_id is missing on the target" in " ".join(
+        said.out.split()
+    )
+    assert "The target's schema is not the source's." in said.out
+    run(stage.target_dsn, "CREATE INDEX transactions_payment_id ON transactions (payment_id)")
+    code, said = compare()
+    assert (code, "the table own.more exists on the target only" in said.out) == (0, True)
+    run(stage.target_dsn, "DROP SCHEMA own CASCADE")
+
     run(stage.target_dsn, "UPDATE payments SET merchant = 'secret' WHERE amount = 7")
     code, said = compare("--full", "--report", str(tmp_path / "report.json"))
     assert code == 8

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from runtime_lambdas.runtime.catalogue_diff import Difference
+
 from .shape import Disagreement
 
 Verdict = Literal["equal", "different", "unsettled", "unfinished"]
@@ -123,6 +125,7 @@ class Report:
         seconds: How long it took, without what an earlier process did.
         cut: From where a later comparison of changes may start (see `changes.Cut`).
         values: Whether values are in it.
+        schema: Where the catalogues differ; None where nobody looked. The verdict is about rows and not about this.
     """
 
     mode: Literal["full", "changes", "recent"]
@@ -132,6 +135,7 @@ class Report:
     values: Literal["masked", "shown"]
     tables: Sequence[TableResult]
     invariants: Sequence[InvariantResult] = ()
+    schema: Sequence[Difference] | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -141,6 +145,11 @@ class Report:
             if verdict in found:
                 return verdict
         return "equal"
+
+    @property
+    def same_schema(self) -> bool:
+        """Whether the target has everything that the source's schema has; more than that does no harm."""
+        return all(each.source is None for each in self.schema or ())
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -154,6 +163,7 @@ class Report:
             "values": self.values,
             "tables": [table.to_json() for table in self.tables],
             "invariants": [asdict(each) for each in self.invariants],
+            "schema": None if self.schema is None else [asdict(each) for each in self.schema],
         }
 
 
