@@ -80,6 +80,8 @@ def assemble(migration: Migration, assets: Assets) -> Assembly:
     }
     if engine.task is not None:
         outputs["ReplicationTaskArn"] = (engine.task,)
+    if engine.reverse is not None:
+        outputs["ReverseTaskArn"] = (engine.reverse,)
     components = (
         c_network,
         c_security,

@@ -4,17 +4,19 @@ from typing import Any
 
 from schemas.migration import Migration
 
+# Its beats tell how far the target is behind, and mark the end of what was written before a fence.
+_HEARTBEAT = "paymig.heartbeat"
 # DMS's own tables on the source are no part of the payments.
 _OWN_TABLES = "awsdms_%"
 _STOP = "STOP_TASK"
 
 
 def table_mappings(migration: Migration) -> dict[str, Any]:
-    """Selection rules: the spec's patterns to include, then those to exclude."""
+    """Selection rules: the spec's patterns and the heartbeat to include, then the patterns to exclude."""
     tables = migration.replication.tables
     schemas = sorted({pattern.partition(".")[0] for pattern in tables.include})
     excluded = [*tables.exclude, *(f"{schema}.{_OWN_TABLES}" for schema in schemas)]
-    chosen = [("include", pattern) for pattern in tables.include]
+    chosen = [("include", pattern) for pattern in (*tables.include, _HEARTBEAT)]
     chosen += [("exclude", pattern) for pattern in excluded]
     return {"rules": [_rule(number, action, pattern) for number, (action, pattern) in enumerate(chosen, 1)]}
 

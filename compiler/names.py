@@ -34,6 +34,16 @@ def replication(migration: Migration) -> str:
     return migration.full_name
 
 
+def reverse_replication(migration: Migration) -> str:
+    """Identifier of the DMS task for the way back."""
+    return f"{replication(migration)}-back"
+
+
+def reverse_slot(migration: Migration) -> str:
+    """Name of the slot from which the way back reads the target: the switchover makes it under this name."""
+    return f"paymig_{migration.full_name.replace('-', '_')}_dms"
+
+
 def database_proxy(migration: Migration) -> str:
     """Name of the RDS Proxy, which CloudFormation does not generate. RDS allows 63 characters.
 

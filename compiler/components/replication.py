@@ -44,11 +44,20 @@ class ReplicationExports(NamedTuple):
 
     Attributes:
         task: the task's or, serverless, the replication configuration's ARN; none for the logical engine.
+        reverse: that of the way back.
         dimensions: CloudWatch dimensions of its metrics, values known now or exported.
     """
 
     task: Export | None
+    reverse: Export | None
     dimensions: tuple[tuple[str, Export | str], ...]
+
+
+class _Ends(NamedTuple):
+    """Where a direction reads and where it writes."""
+
+    source: Endpoint
+    target: Endpoint
 
 
 def replication(
@@ -75,8 +84,8 @@ def replication(
     if migration.replication.engine == "logical":
         # The databases replicate by themselves; who sets that up reads both secrets in this role.
         component.offer("RoleArn", GetAtt(role, "Arn"))
-        return component, ReplicationExports(None, ())
-    source, target = _endpoints(component, migration, assets, role, security, database)
+        return component, ReplicationExports(None, None, ())
+    ends, back = _endpoints(component, migration, assets, role, security, database)
     subnet_group = component.add(
         ReplicationSubnetGroup(
             "SubnetGroup",
@@ -86,8 +95,8 @@ def replication(
         "replication",
     )
     if migration.replication.serverless is not None:
-        return component, _serverless(component, migration, security, subnet_group, source, target)
-    return component, _provisioned(component, migration, security, subnet_group, source, target)
+        return component, _serverless(component, migration, security, subnet_group, ends, back)
+    return component, _provisioned(component, migration, security, subnet_group, ends, back)
 
 
 def _access_role(component: Component, security: SecurityExports, database: DatabaseExports) -> Role:
@@ -112,7 +121,8 @@ def _endpoints(
     role: Role,
     security: SecurityExports,
     database: DatabaseExports,
-) -> tuple[Endpoint, Endpoint]:
+) -> tuple[_Ends, _Ends]:
+    """Add the endpoints of both directions: source and target, then those of the way back."""
     key = component.use(security.data_key)
     tls = migration.source.database.tls
     source_tls: dict[str, Any] = {"SslMode": tls.mode}
@@ -165,7 +175,49 @@ def _endpoints(
         "database",
         DatabaseName="database.name",
     )
-    return source, target
+    back_from = component.add(
+        Endpoint(
+            "ReverseSourceEndpoint",
+            EndpointType="source",
+            EngineName="aurora-postgresql",
+            DatabaseName=migration.database_name,
+            KmsKeyId=key,
+            SslMode="verify-full",
+            CertificateArn=Ref(target_authority),
+            PostgreSqlSettings=PostgreSqlSettings(
+                CaptureDdls=False,
+                FailTasksOnLobTruncation=True,
+                MapBooleanAsBoolean=True,
+                PluginName="test_decoding",
+                # Made at the switchover, between the source's last write and the target's first.
+                SlotName=names.reverse_slot(migration),
+                **_secret(role, component.use(database.replication_secret)),
+            ),
+        ),
+        "database",
+        DatabaseName="database.name",
+    )
+    back_to = component.add(
+        Endpoint(
+            "ReverseTargetEndpoint",
+            EndpointType="target",
+            EngineName="postgres",
+            DatabaseName=migration.source.database.name,
+            KmsKeyId=key,
+            PostgreSqlSettings=PostgreSqlSettings(
+                # Triggers and foreign keys already did their work on the target.
+                AfterConnectScript="SET session_replication_role = replica",
+                MapBooleanAsBoolean=True,
+                **_secret(role, component.use(SOURCE_ADMIN_SECRET_ARN)),
+            ),
+            **source_tls,
+        ),
+        "source.database",
+        DatabaseName="source.database.name",
+        SslMode="source.database.tls.mode",
+        CertificateArn="source.database.tls.ca",
+    )
+    return _Ends(source, target), _Ends(back_from, back_to)
 
 
 def _secret(role: Role, secret: Any) -> dict[str, Any]:
@@ -177,8 +229,8 @@ def _provisioned(
     migration: Migration,
     security: SecurityExports,
     subnet_group: ReplicationSubnetGroup,
-    source: Endpoint,
-    target: Endpoint,
+    ends: _Ends,
+    back: _Ends,
 ) -> ReplicationExports:
     spec = migration.replication.instance or defaults(InstanceSpec)
     identifier = names.replication(migration)
@@ -200,24 +252,31 @@ def _provisioned(
         AllocatedStorage="replication.instance.storage",
         MultiAZ="replication.instance.multi_az",
     )
-    task = component.add(
-        ReplicationTask(
-            "Task",
-            ReplicationTaskIdentifier=identifier,
-            MigrationType="full-load-and-cdc",
-            ReplicationInstanceArn=Ref(instance),
-            SourceEndpointArn=Ref(source),
-            TargetEndpointArn=Ref(target),
-            TableMappings=json.dumps(table_mappings(migration), sort_keys=True),
-            ReplicationTaskSettings=json.dumps(task_settings(migration), sort_keys=True),
-        ),
-        "replication",
-        TableMappings="replication.tables",
-        ReplicationTaskSettings="replication.large_objects",
+    task, reverse = (
+        component.add(
+            ReplicationTask(
+                title,
+                ReplicationTaskIdentifier=name,
+                MigrationType=kind,
+                ReplicationInstanceArn=Ref(instance),
+                SourceEndpointArn=Ref(between.source),
+                TargetEndpointArn=Ref(between.target),
+                TableMappings=json.dumps(table_mappings(migration), sort_keys=True),
+                ReplicationTaskSettings=json.dumps(task_settings(migration), sort_keys=True),
+            ),
+            "replication",
+            TableMappings="replication.tables",
+            ReplicationTaskSettings="replication.large_objects",
+        )
+        for title, name, kind, between in (
+            ("Task", identifier, "full-load-and-cdc", ends),
+            ("ReverseTask", names.reverse_replication(migration), "cdc", back),
+        )
     )
     task_id = component.offer("TaskId", Select(_TASK_ARN_ID, Split(":", Ref(task))))
     return ReplicationExports(
         component.offer("TaskArn", Ref(task)),
+        component.offer("ReverseTaskArn", Ref(reverse)),
         (("ReplicationInstanceIdentifier", identifier), ("ReplicationTaskIdentifier", task_id)),
     )
 
@@ -227,35 +286,43 @@ def _serverless(
     migration: Migration,
     security: SecurityExports,
     subnet_group: ReplicationSubnetGroup,
-    source: Endpoint,
-    target: Endpoint,
+    ends: _Ends,
+    back: _Ends,
 ) -> ReplicationExports:
     spec = migration.replication.serverless
     if spec is None:
         raise ValueError("a serverless replication needs its capacity")
-    config = component.add(
-        ReplicationConfig(
-            "Config",
-            ReplicationConfigIdentifier=names.replication(migration),
-            ReplicationType="full-load-and-cdc",
-            SourceEndpointArn=Ref(source),
-            TargetEndpointArn=Ref(target),
-            TableMappings=table_mappings(migration),
-            ReplicationSettings=task_settings(migration),
-            ComputeConfig=ComputeConfig(
-                MinCapacityUnits=spec.min,
-                MaxCapacityUnits=spec.max,
-                MultiAZ=True,
-                KmsKeyId=component.use(security.data_key),
-                ReplicationSubnetGroupId=Ref(subnet_group),
-                VpcSecurityGroupIds=[component.use(security.replication_group)],
+    config, reverse = (
+        component.add(
+            ReplicationConfig(
+                title,
+                ReplicationConfigIdentifier=name,
+                ReplicationType=kind,
+                SourceEndpointArn=Ref(between.source),
+                TargetEndpointArn=Ref(between.target),
+                TableMappings=table_mappings(migration),
+                ReplicationSettings=task_settings(migration),
+                ComputeConfig=ComputeConfig(
+                    MinCapacityUnits=spec.min,
+                    MaxCapacityUnits=spec.max,
+                    MultiAZ=True,
+                    KmsKeyId=component.use(security.data_key),
+                    ReplicationSubnetGroupId=Ref(subnet_group),
+                    VpcSecurityGroupIds=[component.use(security.replication_group)],
+                ),
             ),
-        ),
-        "replication.serverless",
-        TableMappings="replication.tables",
-        ReplicationSettings="replication.large_objects",
-        ComputeConfig="replication.serverless",
+            "replication.serverless",
+            TableMappings="replication.tables",
+            ReplicationSettings="replication.large_objects",
+            ComputeConfig="replication.serverless",
+        )
+        for title, name, kind, between in (
+            ("Config", names.replication(migration), "full-load-and-cdc", ends),
+            ("ReverseConfig", names.reverse_replication(migration), "cdc", back),
+        )
     )
     arn = component.offer("TaskArn", Ref(config))
     config_id = component.offer("ConfigId", Select(_TASK_ARN_ID, Split(":", Ref(config))))
-    return ReplicationExports(arn, (("ReplicationConfigIdentifier", config_id),))
+    return ReplicationExports(
+        arn, component.offer("ReverseTaskArn", Ref(reverse)), (("ReplicationConfigIdentifier", config_id),)
+    )

@@ -28,7 +28,7 @@ def start_command(at: Operation, why: str) -> None:
     from paymig.replication.run import start
 
     with Databases(at.aws, at.spec) as databases:
-        engine = engine_for(at.migration, databases)
+        engine = engine_for(at.migration, databases, at.aws)
         try:
             start(engine, at.journal, databases, at.migration, at.console, why).show(at.console)
         finally:
@@ -49,7 +49,7 @@ def status_command(at: Operation) -> int:
     from paymig.replication.run import look
 
     with Databases(at.aws, at.spec) as databases:
-        engine = engine_for(at.migration, databases)
+        engine = engine_for(at.migration, databases, at.aws)
         try:
             report = look(engine, at.journal)
         finally:
@@ -74,7 +74,7 @@ def stop_command(at: Operation, retire: bool, yes: bool, why: str) -> None:
     from paymig.replication.run import stop
 
     with Databases(at.aws, at.spec) as databases:
-        engine = engine_for(at.migration, databases)
+        engine = engine_for(at.migration, databases, at.aws)
         try:
             stop(engine, at.journal, at.console, retire=retire, yes=yes, why=why).show(at.console)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from paymig.errors import Refused
 from runtime_lambdas.runtime.logins import Logins
@@ -10,20 +10,38 @@ from runtime_lambdas.runtime.replication.engine import Engine
 from runtime_lambdas.runtime.replication.logical import Logical
 from schemas.migration import Migration
 
+if TYPE_CHECKING:
+    from paymig.aws.session import Aws
+    from runtime_lambdas.runtime.writer import Side
 
-def engine_for(migration: Migration, logins: Logins, *, stand_in: Literal["logical"] | None = None) -> Engine:
+_TASKS: dict[str, Side] = {"ReplicationTaskArn": "source", "ReverseTaskArn": "target"}
+
+
+def engine_for(
+    migration: Migration, logins: Logins, aws: Aws | None = None, *, stand_in: Literal["logical"] | None = None
+) -> Engine:
     """Return the engine from source to target; its `reverse()` is the way back.
 
     Args:
         migration: the spec's values.
         logins: who may log in to both databases, such as `Databases`.
+        aws: where the tasks of DMS are; not needed for the logical engine.
         stand_in: the engine to use instead of the spec's, as a rehearsal does, where there is no DMS to move rows.
 
     Raises:
-        Refused: this machine can't drive the spec's engine.
+        Refused: the tasks of DMS do not exist yet.
     """
     tables = migration.replication.tables
-    engine = stand_in or migration.replication.engine
-    if engine == "logical":
+    if (stand_in or migration.replication.engine) == "logical":
         return Logical(migration.full_name, logins, tables.include, tables.exclude)
-    raise Refused(f"the engine {engine} has no driver here", "write `engine: logical` under `replication`")
+    if aws is None:
+        raise TypeError("the engine dms needs AWS")
+    from paymig.aws import stack
+    from runtime_lambdas.runtime.replication.dms import Dms
+
+    root = stack.describe(aws, migration.full_name)
+    outputs = root.outputs if root else {}
+    tasks = {side: outputs[name] for name, side in _TASKS.items() if name in outputs}
+    if "source" not in tasks:
+        raise Refused(f"{migration.full_name} has no DMS task yet", "paymig deploy makes it; it starts nothing")
+    return Dms(migration.full_name, aws.client("dms"), tasks, logins, tables.include, tables.exclude)

@@ -79,10 +79,12 @@ def start(
         refuse_moved_writer(journal)
         with holding.step(_ROLES), _as(logins, "target", "master") as running:
             roles.make_target_roles(running, logins)
+            if engine.applier == "replication":
+                roles.let_apply(running, logins)
             _hand_over(running, logins, migration)
         with holding.step("prepare replication"):
             engine.prepare()
-            _grant(logins, migration)
+            _grant(engine, logins, migration)
         with holding.step(STARTED) as reached:
             engine.start()
             reached["identity"] = engine.identity().to_json()
@@ -192,12 +194,14 @@ def _hand_over(running: cursor, logins: Logins, migration: Migration) -> None:
     roles.hand_over(running, logins, tables, read_sequences(running, tables))
 
 
-def _grant(logins: Logins, migration: Migration) -> None:
+def _grant(engine: Engine, logins: Logins, migration: Migration) -> None:
     """Let the API and the comparison read, and who compares beat, on either side."""
     patterns = migration.replication.tables
     with _as(logins, "target", "control") as running:
         tables = read_tables(running, patterns.include, patterns.exclude)
         roles.grant_reading(running, logins, tables, read_sequences(running, tables))
+        if engine.applier == "replication":
+            roles.grant_applying(running, logins, tables)
     application = logins.login("source", "application").user
     if application != logins.login("source", "admin").user:
         with _as(logins, "source", "admin") as running:

@@ -111,6 +111,41 @@ def grant_reading(running: cursor, logins: Logins, tables: Sequence[Table], sequ
     grant_beating(running, logins.login("target", "validation").user)
 
 
+def let_apply(running: cursor, logins: Logins) -> None:
+    """Let the replication role write without setting off triggers and foreign keys; in a transaction of the master.
+
+    DMS logs in as this role. What it may write is `grant_applying`'s matter.
+
+    Raises:
+        RolesError: The server lets nobody but a superuser do so.
+    """
+    known, role = _look(running), logins.login("target", "replication").user
+    if known.rds:
+        _grant(running, "rds_superuser", role)
+    elif running.connection.server_version >= 150000:
+        _run(running, "GRANT SET ON PARAMETER session_replication_role TO {}", sql.Identifier(role))
+    else:
+        raise RolesError("a target below PostgreSQL 15 lets only superusers keep triggers from firing")
+    running.execute("SELECT current_database()")
+    (database,) = running.fetchone() or ("",)
+    _run(running, "GRANT CREATE ON DATABASE {} TO {}", sql.Identifier(database), sql.Identifier(role))
+
+
+def grant_applying(running: cursor, logins: Logins, tables: Sequence[Table]) -> None:
+    """Let the replication role write what moves; in a transaction of control, who owns it."""
+    role = logins.login("target", "replication").user
+    names = [(table.schema, table.name) for table in tables] + [(heartbeat.SCHEMA, heartbeat.NAME)]
+    for schema in sorted({schema for schema, _ in names}):
+        _run(running, "GRANT USAGE ON SCHEMA {} TO {}", sql.Identifier(schema), sql.Identifier(role))
+    for name in names:
+        _run(
+            running,
+            "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {} TO {}",
+            sql.Identifier(*name),
+            sql.Identifier(role),
+        )
+
+
 def grant_beating(running: cursor, role: str) -> None:
     """Let a role write the heartbeat, and nothing else of paymig's."""
     name = sql.Identifier(role)

@@ -108,7 +108,8 @@ def test_with_dms_serverless_its_events_reach_the_topic() -> None:
     assert not of_type(monitoring, "AWS::DMS::EventSubscription")
     [rule] = of_type(monitoring, "AWS::Events::Rule").values()
     assert rule["EventPattern"]["detail-type"] == ["DMS Replication State Change"]
-    assert rule["EventPattern"]["resources"] == [{"Ref": "ReplicationTaskArn"}]
+    both = [{"Ref": "ReplicationTaskArn"}, {"Ref": "ReplicationReverseTaskArn"}]
+    assert rule["EventPattern"]["resources"] == both
     assert rule["Targets"] == [{"Id": "Topic", "Arn": {"Ref": "Topic"}}]
 
 
@@ -184,7 +185,12 @@ def test_a_hostname_makes_both_records_cnames() -> None:
 
 
 def test_nothing_starts_replication_and_nothing_drops_a_table(templates: Templates) -> None:
-    [task] = of_type(templates["replication"], "AWS::DMS::ReplicationTask").values()
+    tasks = of_type(templates["replication"], "AWS::DMS::ReplicationTask")
+    kinds = {name: task["MigrationType"] for name, task in tasks.items()}
+    assert kinds == {"Task": "full-load-and-cdc", "ReverseTask": "cdc"}, "the way back loads nothing"
+    same = [(task["TableMappings"], task["ReplicationTaskSettings"]) for task in tasks.values()]
+    assert same[0] == same[1]
+    task = tasks["Task"]
     settings = json.loads(task["ReplicationTaskSettings"])
     assert settings["FullLoadSettings"]["TargetTablePrepMode"] == "DO_NOTHING"
     assert settings["ValidationSettings"]["EnableValidation"] is True
@@ -193,6 +199,7 @@ def test_nothing_starts_replication_and_nothing_drops_a_table(templates: Templat
     rules = json.loads(task["TableMappings"])["rules"]
     assert [(rule["rule-action"], rule["object-locator"]["table-name"]) for rule in rules] == [
         ("include", "%"),
+        ("include", "heartbeat"),
         ("exclude", "tmp_%"),
         ("exclude", "awsdms_%"),
     ]

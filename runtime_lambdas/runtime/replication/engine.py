@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from runtime_lambdas.runtime.logins import Role
 from runtime_lambdas.runtime.writer import Side
 
 State = Literal["absent", "loading", "replicating", "paused", "failed"]
@@ -126,6 +127,11 @@ class Engine(Protocol):
     @property
     def origin(self) -> Side:
         """The side that changes come from."""
+        ...
+
+    @property
+    def applier(self) -> Role:
+        """The target's role that writes there what was replicated."""
         ...
 
     def prepare(self) -> None:

@@ -65,6 +65,13 @@ class Beat:
     age: float
 
 
+def make(running: cursor) -> None:
+    """Make the table where it is not there yet."""
+    running.execute("SELECT to_regclass('paymig.heartbeat') IS NOT NULL")
+    if running.fetchone() != (True,):
+        running.execute(DEFINITION)
+
+
 def beat(running: cursor, side: Side) -> Beat:
     """Count the side's row up, or write its first; the transaction is the caller's."""
     running.execute(_BEAT, {"side": side})

@@ -6,11 +6,10 @@ import re
 import time
 from collections.abc import Sequence
 
-from psycopg2 import errors, sql
 from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime.catalogue import Table, read_tables
-from runtime_lambdas.runtime.logins import Logins
+from runtime_lambdas.runtime.logins import Logins, Role
 from runtime_lambdas.runtime.replication import heartbeat, loading, publication, slot, subscription
 from runtime_lambdas.runtime.replication.connections import Connections
 from runtime_lambdas.runtime.replication.engine import (
@@ -25,6 +24,7 @@ from runtime_lambdas.runtime.replication.engine import (
 from runtime_lambdas.runtime.replication.heartbeat import Beat
 from runtime_lambdas.runtime.replication.slot import Slot
 from runtime_lambdas.runtime.replication.subscription import Subscription
+from runtime_lambdas.runtime.replication.tables import refuse_full, refuse_unlike
 from runtime_lambdas.runtime.writer import Side
 
 _FILTERS_BY_ORIGIN = 16
@@ -48,6 +48,7 @@ class Logical:
         self, name: str, logins: Logins, include: Sequence[str], exclude: Sequence[str], origin: Side = "source"
     ) -> None:
         self.origin: Side = origin
+        self.applier: Role = "control"
         self._destination: Side = OTHER[origin]
         self._migration = name
         self._logins = logins
@@ -59,7 +60,7 @@ class Logical:
     def prepare(self) -> None:
         """As `Engine.prepare`; the way back also subscribes, working at once where it tells origins apart."""
         for side in (self.origin, self._destination):
-            self._connections.admin(side, _make_heartbeat)
+            self._connections.admin(side, heartbeat.make)
         tables = self._tables(self.origin)
         if not tables:
             raise NotReady(f"no table of the {self.origin} matches {', '.join(self._include)}")
@@ -69,7 +70,7 @@ class Logical:
         self._connections.admin(self.origin, lambda running: publication.publish(running, self.name, tables))
         if self._copies or self._subscription() is not None:
             return
-        self._alike(tables)
+        refuse_unlike(tables, self._tables(self._destination), self._destination)
         for side in (self.origin, self._destination):
             self._connections.admin(side, lambda running: heartbeat.forget(running, self.origin))
         self._subscribe(enabled=self._filters)
@@ -84,8 +85,8 @@ class Logical:
         if not self._copies:
             raise NotReady(f"{self.name} was not prepared")
         tables = self._tables(self.origin)
-        self._alike(tables)
-        self._empty(tables)
+        refuse_unlike(tables, self._tables(self._destination), self._destination)
+        self._connections.admin(self._destination, lambda running: refuse_full(running, tables, self._destination))
         self._connections.admin(self._destination, _forget_beats)
         self._connections.admin(self.origin, lambda running: heartbeat.forget(running, self._destination))
         self._connections.admin(self.origin, self._beat)
@@ -181,7 +182,7 @@ class Logical:
         if found is None:
             raise Broken(f"the {self._destination} has no subscription {self.name} any more: {_AGAIN}")
         place = self._slot_or_broken()
-        server = self._connections.peer(self.origin, _system_identifier)
+        server = self._connections.peer(self.origin, slot.system_identifier)
         return Identity("logical", server, self.name, str(found.oid), place.confirmed)
 
     def verify(self, recorded: Identity) -> None:
@@ -231,45 +232,6 @@ class Logical:
             )
 
         self._connections.admin(self._destination, act)
-
-    def _alike(self, tables: Sequence[Table]) -> None:
-        """Refuse tables that the destination lacks, or can't find a row in.
-
-        Raises:
-            NotReady: Names them.
-        """
-        there = {table.full_name: table for table in self._tables(self._destination)}
-        missing = [table.full_name for table in tables if table.full_name not in there]
-        if missing:
-            raise NotReady(f"the {self._destination} has no table {', '.join(missing)}: its schema has to be there")
-        keyless = [table.full_name for table in tables if table.key != there[table.full_name].key]
-        if keyless:
-            raise NotReady(
-                f"the primary keys of {', '.join(keyless)} differ between both sides; the {self._destination} finds "
-                "rows to change by them"
-            )
-
-    def _empty(self, tables: Sequence[Table]) -> None:
-        """Refuse to load into tables that hold rows.
-
-        Raises:
-            NotReady: Names them.
-        """
-
-        def look(running: cursor) -> list[str]:
-            found = []
-            for table in tables:
-                name = sql.Identifier(table.schema, table.name)
-                running.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(name))
-                if running.fetchone() == (True,):
-                    found.append(table.full_name)
-            return found
-
-        if full := self._connections.admin(self._destination, look):
-            raise NotReady(
-                f"{', '.join(full)} on the {self._destination} hold rows already, so a load would double them: "
-                "TRUNCATE them if nobody needs these rows"
-            )
 
     def _arrival(self, beat: Beat, limit: float) -> float | None:
         """Return how many seconds a beat took, or None where it did not arrive in time.
@@ -355,12 +317,6 @@ class Logical:
         return heartbeat.beat(running, self.origin)
 
 
-def _make_heartbeat(running: cursor) -> None:
-    running.execute("SELECT to_regclass('paymig.heartbeat') IS NOT NULL")
-    if running.fetchone() != (True,):
-        running.execute(heartbeat.DEFINITION)
-
-
 def _forget_beats(running: cursor) -> None:
     for side in OTHER:
         heartbeat.forget(running, side)
@@ -368,15 +324,6 @@ def _forget_beats(running: cursor) -> None:
 
 def _now(running: cursor) -> str:
     running.execute("SELECT pg_current_wal_insert_lsn()::text")
-    row = running.fetchone()
-    return str(row[0]) if row else ""
-
-
-def _system_identifier(running: cursor) -> str:
-    try:
-        running.execute("SELECT system_identifier::text FROM pg_control_system()")
-    except (errors.InsufficientPrivilege, errors.FeatureNotSupported):
-        return "unknown"  # one proof less; the slot and the beats remain
     row = running.fetchone()
     return str(row[0]) if row else ""
 

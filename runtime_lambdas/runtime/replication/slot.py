@@ -10,7 +10,6 @@ from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime.replication.engine import NotReady
 
-_PLUGIN = "pgoutput"
 _CREATE_SECONDS, _FREE_SECONDS = 60, 10.0
 
 _READ = """
@@ -41,17 +40,17 @@ class Slot:
     behind: int
 
 
-def read(running: cursor, name: str) -> Slot | None:
+def read(running: cursor, name: str, plugin: str = "pgoutput") -> Slot | None:
     """Look a slot up; None where this database has none of that name."""
     running.execute(_READ, (name,))
     row = running.fetchone()
     if row is None:
         return None
-    active, status, confirmed, plugin, behind = row
-    return Slot(active, status == "lost" or plugin != _PLUGIN or confirmed is None, confirmed or "", behind or 0)
+    active, status, confirmed, decoder, behind = row
+    return Slot(active, status == "lost" or decoder != plugin or confirmed is None, confirmed or "", behind or 0)
 
 
-def create(running: cursor, name: str) -> None:
+def create(running: cursor, name: str, plugin: str = "pgoutput") -> None:
     """Make a new slot, instead of one that nobody reads from.
 
     Raises:
@@ -60,7 +59,7 @@ def create(running: cursor, name: str) -> None:
     drop(running, name)
     running.execute("SELECT set_config('statement_timeout', %s, false)", (f"{_CREATE_SECONDS}s",))
     try:
-        running.execute("SELECT FROM pg_create_logical_replication_slot(%s, %s)", (name, _PLUGIN))
+        running.execute("SELECT FROM pg_create_logical_replication_slot(%s, %s)", (name, plugin))
     except errors.QueryCanceled as error:
         running.execute(_LONG)
         row = running.fetchone()
@@ -121,3 +120,13 @@ def advance_to_now(running: cursor, name: str) -> None:
     )
     if running.fetchone() != (True,):
         raise NotReady(f"the slot {name} was not advanced to {reached}: somebody writes there")
+
+
+def system_identifier(running: cursor) -> str:
+    """Return what tells this cluster from every other, or "unknown" where the login may not ask."""
+    try:
+        running.execute("SELECT system_identifier::text FROM pg_control_system()")
+    except (errors.InsufficientPrivilege, errors.FeatureNotSupported):
+        return "unknown"  # one proof less; the slot and the beats remain
+    row = running.fetchone()
+    return str(row[0]) if row else ""

@@ -96,5 +96,5 @@ def dimensions(alarm: Properties) -> dict[str, Any]:
 
 def settings(stacks: Stacks) -> dict[str, Any]:
     """The settings of the DMS task."""
-    found: dict[str, Any] = json.loads(stacks.one("DMS::ReplicationTask")["ReplicationTaskSettings"])
+    found: dict[str, Any] = json.loads(stacks.properties("replication.Task")["ReplicationTaskSettings"])
     return found

@@ -70,6 +70,7 @@ def install() -> None:
             "DeleteReplicationConfig": replications.delete,
             "DescribeReplicationConfigs": replications.describe_configs,
             "DescribeReplications": replications.describe,
+            "DescribeReplicationTableStatistics": _in_thread(replications.table_statistics),
             "StartReplication": replications.start,
             "StopReplication": replications.stop,
         },

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from paymig.embedded.plugin.dms.records import Records, Status, new_arn, shown, wrong_state
+from paymig.embedded.plugin.dms.tables import statistics
 from paymig.embedded.plugin.dms.tasks import check_documents, check_start
 
 if TYPE_CHECKING:
@@ -95,6 +96,16 @@ class Replications:
             )
         record.update(_Status=Status("stopping", "stopped"), _StopReason="Stop Reason NORMAL")
         return {"Replication": _replication(record)}
+
+    def table_statistics(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeReplicationTableStatistics: as of a task."""
+        record = self.configs.get(request["ReplicationConfigArn"])
+        found = []
+        if record["_Started"] is not None:
+            source = self._endpoints.endpoints.get(record["SourceEndpointArn"])
+            target = self._endpoints.endpoints.get(record["TargetEndpointArn"])
+            found = statistics(record["TableMappings"], source, target)
+        return {"ReplicationConfigArn": record["ReplicationConfigArn"], "ReplicationTableStatistics": found}
 
     def _at_rest(self, request: dict[str, Any], verb: str) -> dict[str, Any]:
         record = self.configs.get(request["ReplicationConfigArn"])
