@@ -54,6 +54,10 @@ class Ground(NamedTuple):
         """How every name begins that CloudFormation generates for a resource of the migration, with a wildcard."""
         return f"{self.name}-*" if len(self.name) <= _SURELY_KEPT else f"{self.name[:_SURELY_KEPT]}*"
 
+    def of_component(self, component: str) -> str:
+        """How every name begins that CloudFormation generates for a resource of a component, with a wildcard."""
+        return Ground(self.partition, self.region, self.account, f"{self.name}-{component}").generated
+
 
 def ground(compiled: Compiled) -> Ground:
     """Read partition and account off the ARN of the source's secret, which lies in the migration's own account."""
@@ -72,8 +76,9 @@ def places(compiled: Compiled) -> dict[str, Place]:
     base, migration = ground(compiled), compiled.migration
     nested = [key for key, found in templates_of(compiled)[ROOT]["Resources"].items() if found["Type"] == STACK]
     bucket = f"{BOOTSTRAP}-artifacts-*"
+    cluster = base.arn("rds", f"cluster:{base.generated.lower()}")
     own_account = {"StringEquals": {"s3:ResourceAccount": base.account}}
-    record = migration.routing.record
+    record, source = migration.routing.record, migration.source.database
     return {
         "Root": Place(
             (base.arn("cloudformation", f"stack/{base.name}/*"),),
@@ -130,8 +135,27 @@ def places(compiled: Compiled) -> dict[str, Place]:
             (base.everywhere("route53", "change/*"),), "A change of Route 53 has an id that nobody knows before."
         ),
         "Cluster": Place(
-            (base.arn("rds", f"cluster:{base.generated.lower()}"),),
+            (cluster,),
             "The cluster. CloudFormation makes its name from the stack's.",
+        ),
+        "SourceSecrets": Place(
+            tuple(dict.fromkeys((source.secret, source.admin))), "The logins of the source, as the spec names them."
+        ),
+        "TargetSecrets": Place(
+            (base.arn("secretsmanager", "secret:rds!cluster-*"),),
+            "The login that RDS keeps of the target. RDS names the secret by an id of its own, and tags it with the "
+            "cluster.",
+            {"ArnLike": {"aws:ResourceTag/aws:rds:primaryDBClusterArn": [cluster]}},
+        ),
+        "SecretKeys": Place(
+            (base.arn("kms", "key/*"),),
+            "The keys of the secrets: the source's is not ours and the target's gets its id when it is made. They "
+            "decrypt what Secrets Manager hands out, and nothing else.",
+            {"StringEquals": {"kms:ViaService": f"secretsmanager.{base.region}.amazonaws.com"}},
+        ),
+        "ControlFunctions": Place(
+            (base.arn("lambda", f"function:{base.of_component('Control')}"),),
+            "The functions that act on both databases. CloudFormation makes their names from the stack's.",
         ),
         "LoadBalancer": Place(
             (base.arn("elasticloadbalancing", "loadbalancer/app/*"),),

@@ -38,7 +38,8 @@ RIGHTS = (
     Right("cloudformation:DescribeStackResourceDrifts", "Nested", "deploy"),
     Right("cloudformation:DescribeStackResourceDrifts", "Root", "deploy"),
     Right("cloudformation:DescribeStacks", "Bootstrap", "deploy destroy history rollback shift unlock"),
-    Right("cloudformation:DescribeStacks", "Root", "deploy destroy plan rollback shift status"),
+    Right("cloudformation:DescribeStacks", "Nested", "preflight"),
+    Right("cloudformation:DescribeStacks", "Root", "deploy destroy plan preflight rollback shift status"),
     Right("cloudformation:DetectStackDrift", "Nested", "deploy"),
     Right("cloudformation:DetectStackDrift", "Root", "deploy"),
     Right("cloudformation:ExecuteChangeSet", "Bootstrap", "deploy"),
@@ -51,7 +52,7 @@ RIGHTS = (
     Right("cloudformation:ListChangeSets", "Root", "deploy rollback shift"),
     Right("cloudformation:ListStackResources", "Bootstrap", "deploy"),
     Right("cloudformation:ListStackResources", "Nested", "deploy destroy status"),
-    Right("cloudformation:ListStackResources", "Root", "deploy destroy plan status"),
+    Right("cloudformation:ListStackResources", "Root", "deploy destroy plan preflight status"),
     Right("cloudformation:SetStackPolicy", "Nested", "deploy"),
     Right("cloudformation:SetStackPolicy", "Root", "deploy"),
     Right("cloudformation:UpdateTerminationProtection", "Root", "deploy destroy"),
@@ -65,6 +66,8 @@ RIGHTS = (
     Right("elasticloadbalancing:ModifyLoadBalancerAttributes", "LoadBalancer", "destroy"),
     Right("iam:GetRole", "AccountRoles", "deploy"),
     Right("iam:PassRole", "ServiceRole", "deploy", "cloudformation:CreateChangeSet"),
+    Right("kms:Decrypt", "SecretKeys", "preflight", "secretsmanager:GetSecretValue"),
+    Right("lambda:InvokeFunction", "ControlFunctions", "preflight", "lambda:Invoke"),
     Right("rds:ModifyDBCluster", "Cluster", "destroy"),
     Right("route53:ChangeResourceRecordSets", "Record", "rollback shift"),
     Right("route53:GetChange", "Changes", "rollback shift"),
@@ -73,6 +76,8 @@ RIGHTS = (
     Right("s3:GetObject", "Artefacts", "deploy", "s3:HeadObject"),
     Right("s3:ListBucket", "ArtefactBucket", "deploy", "s3:HeadObject"),
     Right("s3:PutObject", "Artefacts", "deploy"),
+    Right("secretsmanager:GetSecretValue", "SourceSecrets", "preflight"),
+    Right("secretsmanager:GetSecretValue", "TargetSecrets", "preflight"),
 )
 
 FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it says whose name the journal notes."}

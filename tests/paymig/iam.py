@@ -8,6 +8,7 @@ from paymig.policy.rights import FREE
 from tests.paymig.recording import Call
 
 _PREFIXES = {"elbv2": "elasticloadbalancing"}
+_LAMBDA = {"Invoke": "InvokeFunction"}
 _TRANSACTION = {
     "ConditionCheck": "ConditionCheckItem",
     "Put": "PutItem",
@@ -32,14 +33,21 @@ class Asked(NamedTuple):
 
 
 class World(NamedTuple):
-    """Where the calls are made."""
+    """Where the calls are made.
+
+    Attributes:
+        tags: of resources, by their ARNs.
+    """
 
     region: str
     account: str
-    tags: Mapping[str, str]
+    tags: Mapping[str, Mapping[str, str]]
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def tagged(self, arn: str) -> Mapping[str, Sequence[str]]:
+        return {f"aws:ResourceTag/{key}": [value] for key, value in self.tags.get(arn, {}).items()}
 
 
 def asked(call: Call, world: World) -> Iterator[Asked]:
@@ -93,7 +101,15 @@ def _rights(call: Call, prefix: str, world: World) -> Iterator[tuple[str, str, M
         case "rds":
             yield own, world.arn(prefix, f"cluster:{given['DBClusterIdentifier']}"), {}
         case "elbv2":
-            yield own, given["LoadBalancerArn"], {f"aws:ResourceTag/{key}": [one] for key, one in world.tags.items()}
+            yield own, given["LoadBalancerArn"], world.tagged(given["LoadBalancerArn"])
+        case "secretsmanager":
+            yield own, given["SecretId"], world.tagged(given["SecretId"])
+            through = {"kms:ViaService": [f"secretsmanager.{world.region}.amazonaws.com"]}
+            yield "kms:Decrypt", world.arn("kms", "key/an-id"), through
+        case "lambda":
+            name = given["FunctionName"]
+            arn = name if name.startswith("arn:") else world.arn(prefix, f"function:{name}")
+            yield f"lambda:{_LAMBDA.get(call.operation, call.operation)}", arn, {}
         case "cloudwatch":
             yield own, "*", {}
         case _:
@@ -123,6 +139,8 @@ def _holds(operator: str, given: Sequence[str] | None, values: Sequence[str]) ->
     match operator:
         case "StringEquals":
             return given is not None and len(given) == 1 and given[0] in values
+        case "ArnLike":
+            return given is not None and any(_like(pattern, given[0]) for pattern in values)
         case "ForAllValues:StringEquals":
             return set(given or ()) <= set(values)
     raise NotImplementedError(operator)

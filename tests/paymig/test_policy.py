@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from compiler.compile import compile_spec
 from compiler.plan.permissions import needs
 from paymig.cli import cli
-from paymig.errors import AwsError
+from paymig.errors import UNHEALTHY, AwsError
 from paymig.journal.opening import open_journal
 from paymig.policy.formats import FOR, FORMATS
 from paymig.policy.people import REVIEWING
@@ -38,15 +38,31 @@ class Desk:
 
     def __init__(self, stage: Any, recorder: Recorder, folder: Path) -> None:
         self.stage, self.recorder = stage, recorder
+        self.tags: dict[str, dict[str, str]] = {}
         self.spec = folder / "payments.yaml"
         shutil.copytree(SPECS, folder, dirs_exist_ok=True)
 
-    def run(self, command: str, *arguments: str, code: int = 0, **heard: Any) -> Result:
+    def run(self, command: str, *arguments: str, code: int | None = 0, **heard: Any) -> Result:
+        """Type a command; None for an exit code that is about what it found."""
         with self.recorder.during(command, **heard):
             done = CliRunner().invoke(cli, [command, str(self.spec), *arguments], env=self.stage.embedded.environment())
         got = getattr(done.exception, "exit_code", done.exit_code)
-        assert got == code, done.exception or done.output
+        assert got == code or (code is None and got in (0, UNHEALTHY)), done.exception or done.output
         return done
+
+    def look_at_tags(self) -> None:
+        """Remember the tags of what is deployed; what is destroyed has none."""
+        secrets = self.stage.aws.client("secretsmanager").list_secrets()["SecretList"]
+        elb = self.stage.aws.client("elbv2")
+        arns = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
+        balancers = elb.describe_tags(ResourceArns=arns)["TagDescriptions"]
+        tagged = [(one["ARN"], one.get("Tags", [])) for one in secrets]
+        tagged += [(one["ResourceArn"], one["Tags"]) for one in balancers]
+        self.tags = {arn: {tag["Key"]: tag["Value"] for tag in tags} for arn, tags in tagged}
+
+    @property
+    def world(self) -> World:
+        return World(self.stage.aws.region, self.stage.embedded.account_id, self.tags)
 
     def change(self, memory: int) -> None:
         self.spec.write_text(self.spec.read_text().replace("memory: 512MiB", f"memory: {memory}MiB"))
@@ -60,8 +76,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[As
         recorder.install(patch)
         desk = Desk(stage, recorder, tmp_path_factory.mktemp("specs"))
         rehearse(desk)
-        world = World(stage.aws.region, stage.embedded.account_id, {"Migration": NAME})
-        yield list(dict.fromkeys(frozen(one) for call in recorder.located() for one in asked(call, world))), stage
+        asks = (frozen(one) for call in recorder.located() for one in asked(call, desk.world))
+        yield list(dict.fromkeys(asks)), stage
 
 
 def frozen(one: Asked) -> Asked:
@@ -77,8 +93,11 @@ def rehearse(desk: Desk) -> None:
     role = f"arn:aws:iam::{desk.stage.embedded.account_id}:role/{service_role(NAME)}"
     desk.run("deploy", "--yes", amend=refuse_templates_of(NAME), code=6)
     desk.run("deploy", "--yes", "--role-arn", role)
+    desk.look_at_tags()
     desk.run("status")
     desk.run("plan")
+    desk.run("preflight", code=None)
+    desk.run("preflight", "--in-aws", code=None)
     desk.run("shift", "--to", "1%", "--yes")
     desk.change(memory=768)
     desk.run("deploy", "--no-execute")
@@ -174,12 +193,11 @@ def test_a_reviewer_looks_and_touches_nothing(tmp_path: Path) -> None:
     with open_stage(SPEC.migration) as stage, pytest.MonkeyPatch.context() as patch:
         recorder = Recorder()
         desk = Desk(stage, recorder, tmp_path / "specs")
-        world = World(stage.aws.region, stage.embedded.account_id, {"Migration": NAME})
         desk.run("deploy", "--yes")
         recorder.install(patch)
 
         def enforce(call: Call) -> None:
-            for one in asked(call, world):
+            for one in asked(call, desk.world):
                 if not any(allows(statement, one) for statement in policy):
                     error = {"Code": "AccessDenied", "Message": f"not authorized to perform {one.action}"}
                     raise ClientError({"Error": error}, call.operation)  # type: ignore[arg-type]

@@ -147,7 +147,7 @@ def install(database: DatabaseEndpoint | None) -> frozenset[str]:
             }
         if str(props.get("ManageMasterUserPassword", "")).lower() == "true":
             if not record.get("MasterUserSecret"):
-                record["MasterUserSecret"] = _master_secret(props, database)
+                record["MasterUserSecret"] = _master_secret(props, database, record["DBClusterArn"])
             extra["MasterUserSecret.SecretArn"] = record["MasterUserSecret"]["SecretArn"]
         return name, {**attributes, **extra}
 
@@ -173,7 +173,7 @@ def install(database: DatabaseEndpoint | None) -> frozenset[str]:
     return frozenset({_CLUSTER})
 
 
-def _master_secret(props: Properties, database: DatabaseEndpoint | None) -> dict[str, str]:
+def _master_secret(props: Properties, database: DatabaseEndpoint | None, cluster: str) -> dict[str, str]:
     login = {"username": props.get("MasterUsername", "postgres"), "password": secrets.token_urlsafe(24)}
     if database and database.username:
         login = {"username": database.username, "password": database.password}
@@ -184,6 +184,10 @@ def _master_secret(props: Properties, database: DatabaseEndpoint | None) -> dict
         Name=f"rds!cluster-{uuid.uuid4()}",
         SecretString=json.dumps(login),
         ClientRequestToken=str(uuid.uuid4()),
+        Tags=[
+            {"Key": "aws:secretsmanager:owningService", "Value": "rds"},
+            {"Key": "aws:rds:primaryDBClusterArn", "Value": cluster},
+        ],
         **key,
     )
     return {"SecretArn": made["ARN"], "SecretStatus": "active", **key}
