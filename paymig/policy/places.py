@@ -14,6 +14,7 @@ from paymig.aws.bootstrap import STACK as BOOTSTRAP
 from paymig.aws.bootstrap import TABLE
 from paymig.policy.statements import Statement
 
+SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type
 _SURELY_KEPT = 24  # characters; CloudFormation shortens a stack's name where a generated name would grow too long
 
 
@@ -74,7 +75,9 @@ def service_role(name: str) -> str:
 def places(compiled: Compiled) -> dict[str, Place]:
     """Give every place of a migration, by its name."""
     base, migration = ground(compiled), compiled.migration
-    nested = [key for key, found in templates_of(compiled)[ROOT]["Resources"].items() if found["Type"] == STACK]
+    templates = templates_of(compiled)
+    nested = [key for key, found in templates[ROOT]["Resources"].items() if found["Type"] == STACK]
+    secrets = sorted(key for key, found in templates["database"]["Resources"].items() if found["Type"] == SECRET)
     bucket = f"{BOOTSTRAP}-artifacts-*"
     cluster = base.arn("rds", f"cluster:{base.generated.lower()}")
     own_account = {"StringEquals": {"s3:ResourceAccount": base.account}}
@@ -142,6 +145,12 @@ def places(compiled: Compiled) -> dict[str, Place]:
             tuple(dict.fromkeys((source.secret, source.admin))), "The logins of the source, as the spec names them."
         ),
         "TargetSecrets": Place(
+            tuple(base.arn("secretsmanager", f"secret:{key}-*") for key in secrets),
+            "The logins of the target's roles. CloudFormation names a secret by its logical id and letters of its own; the "
+            "tag says whose it is.",
+            {"StringEquals": {f"aws:ResourceTag/{MIGRATION_TAG}": base.name}},
+        ),
+        "MasterSecret": Place(
             (base.arn("secretsmanager", "secret:rds!cluster-*"),),
             "The login that RDS keeps of the target. RDS names the secret by an id of its own, and tags it with the "
             "cluster.",
@@ -169,6 +178,7 @@ def places(compiled: Compiled) -> dict[str, Place]:
 ANYWHERE = {
     "cloudformation:DescribeStackDriftDetectionStatus": "it takes a detection's id and has no resource-level rights",
     "cloudwatch:DescribeAlarms": "CloudWatch shows composite alarms only to who may describe every alarm",
+    "cloudwatch:GetMetricData": "it has no resource-level rights",
     "dynamodb:ListTables": "it has no resource-level rights; a rollback finds the journal by it, "
     "while CloudFormation does not answer",
 }

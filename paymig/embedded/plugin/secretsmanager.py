@@ -77,7 +77,16 @@ class ResourcePolicy(ResourceType):
 
 
 def install() -> None:
-    """Make `Ref` of a secret its ARN, and add rotation by the secret's own function."""
+    """Make `Ref` of a secret its ARN, name it as AWS does, and add rotation by the secret's own function."""
+    handlers = host.module("services.cloudformation.provisioners")._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create = handlers["create"]
+
+    def create_named(logical_id: str, props: Properties, stack_name: str) -> Provisioned:
+        # Unlike other resources, a secret's generated name does not begin with the stack's.
+        made: Provisioned = create(logical_id, {"Name": f"{logical_id}-{uuid.uuid4().hex[:12]}", **props}, stack_name)
+        return made
+
+    handlers["create"] = create_named
     amend("AWS::SecretsManager::Secret", _ref_is_arn, _name_of)
     add_operations("secretsmanager", {"RotateSecret": _rotate_in_thread, "CancelRotateSecret": _cancel_rotate_secret})
 
