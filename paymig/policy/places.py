@@ -146,7 +146,7 @@ def places(compiled: Compiled) -> dict[str, Place]:
         ),
         "TargetSecrets": Place(
             tuple(base.arn("secretsmanager", f"secret:{key}-*") for key in secrets),
-            "The logins of the target's roles. CloudFormation names a secret by its logical id and letters of its own; the "
+            "The logins of the target's roles. A generated name is the logical id and letters of CloudFormation's own; the "
             "tag says whose it is.",
             {"StringEquals": {f"aws:ResourceTag/{MIGRATION_TAG}": base.name}},
         ),
