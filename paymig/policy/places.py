@@ -121,6 +121,11 @@ def places(compiled: Compiled) -> dict[str, Place]:
             "of its own.",
             {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [base.name]}},
         ),
+        "Comparisons": Place(
+            (base.arn("dynamodb", f"table/{BOOTSTRAP}-{TABLE}-*"),),
+            "How far comparisons got, in the journal's table beside it.",
+            {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{base.name}/comparison"]}},
+        ),
         "Zone": Place(
             (base.everywhere("route53", f"hostedzone/{migration.routing.hosted_zone}"),), "The hosted zone of the spec."
         ),
@@ -146,8 +151,8 @@ def places(compiled: Compiled) -> dict[str, Place]:
         ),
         "TargetSecrets": Place(
             tuple(base.arn("secretsmanager", f"secret:{key}-*") for key in secrets),
-            "The logins of the target's roles. A generated name is the logical id and letters of CloudFormation's own; the "
-            "tag says whose it is.",
+            "The logins of the target's roles. A secret's name is its logical id and letters of CloudFormation's own; "
+            "the tag says whose it is.",
             {"StringEquals": {f"aws:ResourceTag/{MIGRATION_TAG}": base.name}},
         ),
         "MasterSecret": Place(

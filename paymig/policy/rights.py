@@ -37,9 +37,15 @@ RIGHTS = (
     Right("cloudformation:DescribeStackEvents", "Root", "deploy destroy"),
     Right("cloudformation:DescribeStackResourceDrifts", "Nested", "deploy"),
     Right("cloudformation:DescribeStackResourceDrifts", "Root", "deploy"),
-    Right("cloudformation:DescribeStacks", "Bootstrap", "deploy destroy history replicate rollback shift unlock"),
-    Right("cloudformation:DescribeStacks", "Nested", "preflight replicate"),
-    Right("cloudformation:DescribeStacks", "Root", "deploy destroy plan preflight replicate rollback shift status"),
+    Right(
+        "cloudformation:DescribeStacks", "Bootstrap", "compare deploy destroy history replicate rollback shift unlock"
+    ),
+    Right("cloudformation:DescribeStacks", "Nested", "compare preflight replicate transfer-schema"),
+    Right(
+        "cloudformation:DescribeStacks",
+        "Root",
+        "compare deploy destroy plan preflight replicate rollback shift status transfer-schema",
+    ),
     Right("cloudformation:DetectStackDrift", "Nested", "deploy"),
     Right("cloudformation:DetectStackDrift", "Root", "deploy"),
     Right("cloudformation:ExecuteChangeSet", "Bootstrap", "deploy"),
@@ -52,7 +58,11 @@ RIGHTS = (
     Right("cloudformation:ListChangeSets", "Root", "deploy rollback shift"),
     Right("cloudformation:ListStackResources", "Bootstrap", "deploy"),
     Right("cloudformation:ListStackResources", "Nested", "deploy destroy status"),
-    Right("cloudformation:ListStackResources", "Root", "deploy destroy plan preflight replicate status"),
+    Right(
+        "cloudformation:ListStackResources",
+        "Root",
+        "compare deploy destroy plan preflight replicate status transfer-schema",
+    ),
     Right("cloudformation:SetStackPolicy", "Nested", "deploy"),
     Right("cloudformation:SetStackPolicy", "Root", "deploy"),
     Right("cloudformation:UpdateTerminationProtection", "Root", "deploy destroy"),
@@ -64,8 +74,10 @@ RIGHTS = (
         "deploy destroy replicate rollback shift",
         "dynamodb:TransactWriteItems",
     ),
-    Right("dynamodb:GetItem", "Journal", "deploy destroy history replicate rollback shift unlock"),
+    Right("dynamodb:GetItem", "Comparisons", "compare"),
+    Right("dynamodb:GetItem", "Journal", "compare deploy destroy history replicate rollback shift unlock"),
     Right("dynamodb:ListTables", "Anywhere", "rollback"),
+    Right("dynamodb:PutItem", "Comparisons", "compare"),
     Right("dynamodb:PutItem", "Journal", "deploy destroy replicate rollback shift unlock"),
     Right(
         "dynamodb:PutItem", "Journal", "deploy destroy replicate rollback shift unlock", "dynamodb:TransactWriteItems"
@@ -74,7 +86,7 @@ RIGHTS = (
     Right("elasticloadbalancing:ModifyLoadBalancerAttributes", "LoadBalancer", "destroy"),
     Right("iam:GetRole", "AccountRoles", "deploy"),
     Right("iam:PassRole", "ServiceRole", "deploy", "cloudformation:CreateChangeSet"),
-    Right("kms:Decrypt", "SecretKeys", "preflight replicate", "secretsmanager:GetSecretValue"),
+    Right("kms:Decrypt", "SecretKeys", "compare preflight replicate transfer-schema", "secretsmanager:GetSecretValue"),
     Right("lambda:InvokeFunction", "ControlFunctions", "preflight", "lambda:Invoke"),
     Right("rds:ModifyDBCluster", "Cluster", "destroy"),
     Right("route53:ChangeResourceRecordSets", "Record", "rollback shift"),
@@ -84,9 +96,9 @@ RIGHTS = (
     Right("s3:GetObject", "Artefacts", "deploy", "s3:HeadObject"),
     Right("s3:ListBucket", "ArtefactBucket", "deploy", "s3:HeadObject"),
     Right("s3:PutObject", "Artefacts", "deploy"),
-    Right("secretsmanager:GetSecretValue", "MasterSecret", "preflight replicate"),
-    Right("secretsmanager:GetSecretValue", "SourceSecrets", "preflight replicate"),
-    Right("secretsmanager:GetSecretValue", "TargetSecrets", "replicate"),
+    Right("secretsmanager:GetSecretValue", "MasterSecret", "preflight replicate transfer-schema"),
+    Right("secretsmanager:GetSecretValue", "SourceSecrets", "compare preflight replicate transfer-schema"),
+    Right("secretsmanager:GetSecretValue", "TargetSecrets", "compare replicate"),
 )
 
 FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it says whose name the journal notes."}

@@ -125,8 +125,11 @@ def rehearse(desk: Desk) -> None:
     desk.run("preflight", code=None)
     desk.run("preflight", "--in-aws", code=None)
     tables(desk.stage.target_dsn)
-    for what in (("start",), ("status",), ("stop", "--retire", "--yes")):
+    desk.run("transfer-schema", "--section", "post-data", code=None)
+    for what in (("start",), ("status",)):
         desk.run("replicate", *what, code=None)
+    desk.run("compare", code=None)
+    desk.run("replicate", "stop", "--retire", "--yes", code=None)
     desk.publish()
     desk.run("shift", "--to", "1%", "--no-bake", "--yes")
     desk.rewrite("memory: 512MiB", "memory: 768MiB")
