@@ -35,7 +35,7 @@ class Disordered(Exception):
 
 def size(shape: Shape, rows: int = ROWS) -> int:
     """Return how many rows a chunk gets: fewer where they are wide."""
-    return max(100, min(rows, _BYTES // max(shape.row_bytes, 1)))
+    return min(rows, max(100, _BYTES // max(shape.row_bytes, 1)))
 
 
 def cut(source: Server, shape: Shape, rows: int, whole: Chunk, snapshot: str | None = None) -> Iterator[Chunk]:

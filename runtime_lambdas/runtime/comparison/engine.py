@@ -18,7 +18,7 @@ from .changes import Changed, Cut
 from .chunks import Chunk, Disordered
 from .details import describe
 from .digest import Digest, Hash
-from .lag import Heartbeat
+from .lag import Heartbeat, Wait
 from .options import Options, Progress, Watch
 from .report import TableResult
 from .rows import Version
@@ -61,15 +61,23 @@ class Engine:
         options: How.
         since: Limits the comparison to what was written since; None compares everything.
         watch: Is told how far it is.
+        wait: Waits for replication before a look; by default for a heartbeat.
     """
 
     def __init__(
-        self, source: Server, target: Server, options: Options, since: Cut | None = None, watch: Watch | None = None
+        self,
+        source: Server,
+        target: Server,
+        options: Options,
+        since: Cut | None = None,
+        watch: Watch | None = None,
+        wait: Wait | None = None,
     ) -> None:
         self._servers: dict[Side, Server] = {"source": source, "target": target}
         self._options = options
         self._since = since
         self._watch = watch
+        self._wait = wait
         answers = {server.run(partial(digest.agreed, wished=options.hash)) for server in (source, target)}
         self._hash: Hash = "sha256" if "sha256" in answers else "md5"
         self._most = min(_SUSPECTS, options.limit)
@@ -107,7 +115,9 @@ class Engine:
             return
         options = self._options
         leader, follower = options.leader, SIDES[options.leader == "source"]
-        wait = Heartbeat(self._servers[leader], self._servers[follower], options.patience, options.pause, leader)
+        wait = self._wait or Heartbeat(
+            self._servers[leader], self._servers[follower], options.patience, options.pause, leader
+        )
         until = time.monotonic() + options.patience
         read = rows.by_key if work.shape.key else lambda shape, _, keys: multiset.by_hash(shape, keys)
 

@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime.journal.control import SIDES, Side
 
-from .lag import Heartbeat, Proof
+from .lag import Heartbeat, Proof, Wait
 from .options import Options
 from .report import InvariantResult, Verdict
 from .server import Ask, Server
@@ -47,7 +47,9 @@ class Invariant:
         return source == target if self.expect == SAME else source == target == [[str(self.expect)]]
 
 
-def check(source: Server, target: Server, invariants: Sequence[Invariant], options: Options) -> list[InvariantResult]:
+def check(
+    source: Server, target: Server, invariants: Sequence[Invariant], options: Options, wait: Wait | None = None
+) -> list[InvariantResult]:
     """Run the invariants on both sides until each is known to hold or not, or `options.patience` is over.
 
     One holds when the follower agrees with the leader as it was before or after. It is broken only if neither moved
@@ -59,7 +61,7 @@ def check(source: Server, target: Server, invariants: Sequence[Invariant], optio
     """
     servers: dict[Side, Server] = {"source": source, "target": target}
     leader, follower = options.leader, SIDES[options.leader == "source"]
-    wait = Heartbeat(servers[leader], servers[follower], options.patience, options.pause, leader)
+    wait = wait or Heartbeat(servers[leader], servers[follower], options.patience, options.pause, leader)
     until = time.monotonic() + options.patience
     open_ones = list(invariants)
     still: dict[str, tuple[int, Rows, Rows]] = {}

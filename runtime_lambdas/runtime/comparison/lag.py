@@ -28,6 +28,7 @@ _POLL = 0.02
 class _Beat(NamedTuple):
     now: datetime
     beat_at: datetime | None
+    readable: bool
 
 
 class Heartbeat:
@@ -52,9 +53,9 @@ class Heartbeat:
 
     def __call__(self) -> Proof:
         """Wait, and say what the wait has proved."""
-        asked, beat_at = self._leader.run(self._read)
+        asked, beat_at, _ = self._leader.run(self._read)
         beating = beat_at is not None and (asked - beat_at).total_seconds() < _SILENCE
-        if not beating or self._follower.run(self._read).beat_at is None:
+        if not beating or not self._follower.run(self._read).readable:
             time.sleep(self._pause)
             return "unknown"
         until = time.monotonic() + self._patience
@@ -64,6 +65,11 @@ class Heartbeat:
                 return "caught up"
             time.sleep(_POLL)
         return "behind"
+
+
+def stopped() -> Proof:
+    """Wait for nothing: nobody writes, and replication was seen to have brought the last commit."""
+    return "caught up"
 
 
 def readable(running: cursor) -> bool:
@@ -80,10 +86,10 @@ def _read(running: cursor, side: Side) -> _Beat:
     if not readable(running):
         running.execute("SELECT clock_timestamp()")
         [(now,)] = running.fetchall()
-        return _Beat(now, None)
+        return _Beat(now, None, False)
     running.execute(
         "SELECT clock_timestamp(), (SELECT max(beat_at) FROM paymig.heartbeat WHERE side = %s)",
         (side,),
     )
     [(now, beat_at)] = running.fetchall()
-    return _Beat(now, beat_at)
+    return _Beat(now, beat_at, True)

@@ -25,6 +25,7 @@ from .canonical import Key
 from .decoding import written
 from .engine import Engine, Work
 from .invariants import Invariant, check
+from .lag import stopped
 from .options import Options, Patterns
 from .report import Report, TableResult
 from .rows import Version
@@ -93,7 +94,8 @@ class Recent:
             self._pending: dict[str, _Pending] = {}
             for side in SIDES:
                 self._decoders[side].run(partial(_check, publication=publications[side], tables=self._works))
-            self._engine = Engine(self._readers["source"], self._readers["target"], options)
+            sides = self._readers["source"], self._readers["target"]
+            self._live, self._still = Engine(*sides, options), Engine(*sides, options, wait=stopped)
             made = {side: self._decoders[side].submit(_create) for side in SIDES}
             self._slots = {side: made[side].result() for side in SIDES}
         except BaseException:
@@ -110,7 +112,7 @@ class Recent:
         for name, pending in list(self._pending.items()):
             if pending.whole:
                 # What is written from here on is recorded, so the table is done when it is the same now.
-                pending.keys, pending.whole = set(), self._whole(name).verdict != "equal"
+                pending.keys, pending.whole = set(), self._whole(name, self._live).verdict != "equal"
             pending.keys = self._unlike(name, pending.keys)
             if not pending.keys and not pending.whole:
                 del self._pending[name]
@@ -132,10 +134,10 @@ class Recent:
         began, started = time.monotonic(), datetime.now(UTC)
         self._record()
         results = [
-            self._whole(name) if pending.whole else self._rows(name, pending.keys)
+            self._whole(name, self._still) if pending.whole else self._rows(name, pending.keys)
             for name, pending in sorted(self._pending.items())
         ]
-        checked = check(self._readers["source"], self._readers["target"], invariants, self._options)
+        checked = check(self._readers["source"], self._readers["target"], invariants, self._options, stopped)
         values: Literal["masked", "shown"] = "shown" if self._options.show_values else "masked"
         return Report("recent", started.isoformat(), time.monotonic() - began, None, values, results, checked)
 
@@ -189,25 +191,20 @@ class Recent:
 
         return ask
 
-    def _whole(self, name: str) -> TableResult:
+    def _whole(self, name: str, engine: Engine) -> TableResult:
         work = self._work(name)
-        self._engine.scan(work)
-        return self._settled(work)
+        engine.scan(work)
+        return _settled(work, engine)
 
     def _rows(self, name: str, keys: set[Key]) -> TableResult:
         work = self._work(name)
         work.suspects, work.read = sorted(self._unlike(name, keys)), True
         work.result.rows_source = work.result.rows_target = len(keys)
-        return self._settled(work)
+        return _settled(work, self._still)
 
     def _work(self, name: str) -> Work:
         known = self._works[name]
         return Work(known.shape, known.whole, TableResult(name, disagreements=list(known.shape.disagreements)))
-
-    def _settled(self, work: Work) -> TableResult:
-        self._engine.settle(work)
-        work.result.finished = work.read and not work.suspects
-        return work.result
 
     def _unlike(self, name: str, keys: set[Key]) -> set[Key]:
         shape, wanted = self._works[name].shape, sorted(keys)
@@ -241,6 +238,12 @@ def _check(running: cursor, publication: str, tables: Iterable[str]) -> None:
             f"the publication {publication} does not tell of every row of {', '.join(missing)}. Add the tables to it, "
             "without a filter; partitioned ones need publish_via_partition_root."
         )
+
+
+def _settled(work: Work, engine: Engine) -> TableResult:
+    engine.settle(work)
+    work.result.finished = work.read and not work.suspects
+    return work.result
 
 
 def _content(version: Version | None) -> bytes | int | None:
