@@ -113,7 +113,7 @@ class Play:
         Raises:
             BrokenPromise: it ended with another code than one of `exits`, or of `allowed` where the step says so.
         """
-        arguments = (command, self.spec.file, *options)
+        arguments = (*command.split(), self.spec.file, *options)
         other = threading.Thread(target=self.rival, args=arguments) if self.rival is not None else None
         if other is not None:
             other.start()

@@ -8,52 +8,35 @@ from collections.abc import Callable
 from contextlib import closing
 
 import psycopg2
-from psycopg2.extensions import cursor
 
 from paymig.databases import Databases
 from paymig.errors import PaymigError
 from paymig.rehearsal.play import Play
-from runtime_lambdas.runtime import roles
-from runtime_lambdas.runtime.catalogue import SequenceState, Table, read_sequences, read_tables
 from runtime_lambdas.runtime.replication.engine import ReplicationError
 from runtime_lambdas.runtime.replication.logical import Logical
 from schemas.migration import Migration
 
-_LOADED_WITHIN, _HEALED_WITHIN = 120.0, 20.0
-_LOOK, _BEAT = 0.1, 1.0
+_BEAT = 1.0
 
 
 def start(play: Play) -> str:
-    """Make the target's tables and roles, start the logical engine, and wait until the first load is over.
+    """Make the target's schema and type `paymig replicate start`, which returns when the first load is over.
+
+    Without a pg_dump that fits, the target gets the SQL that made the source.
 
     Raises:
-        PaymigError: it did not start, or did not get there in time.
+        BrokenPromise: it did not start, or did not get there.
     """
-    began = time.monotonic()
-    with Databases(play.stage.aws, play.spec) as databases:
+    made = play.type("transfer-schema", "--section", "pre-data", exits=(0, 1, 3))
+    if made.exit_code:
         _restore(play)
-        with databases.open("target", "master") as master, master, master.cursor() as running:
-            roles.make_target_roles(running, databases)
-            roles.hand_over(running, databases, *_moving(play.migration, running))
-        engine = _engine(play.migration, databases)
-        try:
-            engine.prepare()
-            engine.start()
-            healthy = time.monotonic()
-            while not (progress := engine.progress()).loaded:
-                now = time.monotonic()
-                healthy = healthy if progress.problems else now  # a worker that is only just starting is one of them
-                if now - healthy > _HEALED_WITHIN or now - began > _LOADED_WITHIN:
-                    raise PaymigError(f"replication is {progress.state}: {' '.join(progress.problems) or 'too slow'}")
-                time.sleep(_LOOK)
-            with databases.open("target", "control") as control, control, control.cursor() as running:
-                roles.grant_reading(running, databases, *_moving(play.migration, running))
-        except ReplicationError as error:
-            raise PaymigError(str(error)) from error
-        finally:
-            engine.close()
-    rows = sum(one.rows for one in progress.tables)
-    return f"{len(progress.tables)} tables, {rows:,} rows loaded under load in {time.monotonic() - began:.1f} s"
+    began = time.monotonic()
+    play.type("replicate start")
+    seconds = time.monotonic() - began
+    if made.exit_code == 0:
+        play.type("transfer-schema", "--section", "post-data")
+    how = "the schema by pg_dump" if made.exit_code == 0 else "the schema by its SQL, for want of a pg_dump that fits"
+    return f"{how}; loaded under load in {seconds:.1f} s"
 
 
 def marker(play: Play, timeout: float) -> float:
@@ -73,19 +56,8 @@ def marker(play: Play, timeout: float) -> float:
 
 
 def resume(play: Play) -> None:
-    """Go on where replication stopped: PostgreSQL disables a subscription whose server broke the connection.
-
-    Raises:
-        PaymigError: it can't be resumed.
-    """
-    with Databases(play.stage.aws, play.spec) as databases:
-        engine = _engine(play.migration, databases)
-        try:
-            engine.start()
-        except ReplicationError as error:
-            raise PaymigError(str(error)) from error
-        finally:
-            engine.close()
+    """Type the start again: PostgreSQL disables a subscription whose server broke the connection."""
+    play.type("replicate start")
 
 
 class LagWatch:
@@ -123,11 +95,6 @@ class LagWatch:
 def _engine(migration: Migration, databases: Databases) -> Logical:
     tables = migration.replication.tables
     return Logical(migration.full_name, databases, tables.include, tables.exclude)
-
-
-def _moving(migration: Migration, running: cursor) -> tuple[list[Table], list[SequenceState]]:
-    tables = read_tables(running, migration.replication.tables.include, migration.replication.tables.exclude)
-    return tables, read_sequences(running, tables)
 
 
 def _restore(play: Play) -> None:

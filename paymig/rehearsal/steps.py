@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
 
 from paymig.aws import stack
 from paymig.errors import UNHEALTHY
-from paymig.rehearsal import comparison, replication
+from paymig.rehearsal import replication
 from paymig.rehearsal.faults import FAULTS
 from paymig.rehearsal.play import BrokenPromise, Play
 from paymig.rehearsal.scenario import Step, changed
@@ -107,12 +108,12 @@ def _replicate(play: Play, _: str) -> str:
 
 
 def _compare(play: Play, _: str) -> str:
-    report = comparison.both(play)
-    play.comparison = report.to_json()
-    if report.verdict != "equal":
-        raise BrokenPromise(f"the comparison ended {report.verdict}: {play.comparison['tables']}")
-    rows = sum(table.rows_source for table in report.tables)
-    return f"equal: {len(report.tables)} tables, {rows:,} rows, {len(report.invariants)} invariants"
+    file = play.workplace / "comparison.json"
+    play.type("compare", "--report", file.name)
+    report = json.loads(file.read_text())
+    play.comparison = report
+    rows = sum(table["rows_source"] for table in report["tables"])
+    return f"{report['verdict']}: {len(report['tables'])} tables, {rows:,} rows, {len(report['invariants'])} invariants"
 
 
 STEPS: dict[str, Take] = {

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from paymig.rehearsal.child import end_with_parent
 
@@ -14,7 +15,9 @@ def main() -> None:
     """Run `paymig` with this process's arguments; standard input stays open for as long as the rehearsal lives."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     from paymig.cli import main as paymig
+    from paymig.replication import engines
 
+    engines.engine_for = partial(engines.engine_for, stand_in="logical")
     if skew := float(os.environ.get("PAYMIG_REHEARSED_SKEW", "0")):
         from runtime_lambdas.runtime.journal import journal
 
