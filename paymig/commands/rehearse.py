@@ -60,7 +60,7 @@ def command(
     from paymig.rehearsal.faults import FAULTS, sentence
     from paymig.rehearsal.options import Options
     from paymig.rehearsal.scenario import back, patched, read, with_fault
-    from paymig.rehearsal.view import View, table
+    from paymig.rehearsal.view import table, view
     from schemas.load import load
 
     if fault and fault not in FAULTS:
@@ -74,7 +74,8 @@ def command(
         loaded = patched(loaded, scenario.patch)
     if fault:
         scenario = with_fault(scenario, fault)
-    report = Rehearsal(loaded, scenario, options, View(console)).run()
+    with view(console) as shown:
+        report = Rehearsal(loaded, scenario, options, shown).run()
     if folder is not None:
         from paymig.rehearsal.page.write import write
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Mapping
+from typing import Any, Self
 
+from rich.console import Group, RenderableType
+from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from paymig.console import Console
 from paymig.rehearsal.report import Phase, Report
@@ -19,6 +24,12 @@ class View:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def begin(self, migration: str, title: str) -> None:
         """Say what is rehearsed."""
@@ -49,3 +60,72 @@ def table(report: Report) -> Table:
     colour = "green" if report.kept else "red"
     drawn.add_row("[bold]all[/]", f"[bold]{report.seconds:.2f}[/]", f"[bold {colour}]{report.verdict}[/]")
     return drawn
+
+
+class LiveView(View):
+    """The same lines, and below them what goes on now: the phase, the traffic, rate, latency, and the pause clock."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._name, self._started, self._said = "", time.monotonic(), ""
+        self._summary: dict[str, Any] = {}
+        self._live = Live(console=console.err, get_renderable=self._now, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def start(self, name: str) -> None:
+        """A phase begins."""
+        self._name, self._started, self._said = name, time.monotonic(), ""
+
+    def hear(self, line: str) -> None:
+        """A command printed a line."""
+        self._said = line.strip() or self._said
+
+    def pulse(self, summary: dict[str, Any]) -> None:
+        """The load sums up."""
+        if "weights" in summary:
+            self._summary = summary
+
+    def _now(self) -> RenderableType:
+        return Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in self.lines()))
+
+    def lines(self) -> list[str]:
+        """Return what is shown below the phases that are over."""
+        shown = [f".. {self._name:<16} {time.monotonic() - self._started:6.2f} s  {self._said}"]
+        if self._summary:
+            shown += load_lines(self._summary, time.time())
+        return shown
+
+
+def load_lines(summary: Mapping[str, Any], now: float) -> list[str]:
+    """Say in two lines what the load looks like.
+
+    Args:
+        summary: of about half a second.
+        now: seconds of the wall clock, for the pause clock.
+    """
+    old, new = summary["weights"]
+    wanted = 100 * new / (old + new) if old + new else 50.0
+    requests = summary["requests"]
+    seen = 100 * summary["new"] / requests if requests else 0.0
+    filled = round(seen / 100 * _BAR)
+    pause = max(0.0, now - summary["last_write"])
+    return [
+        f"   on AWS [{'#' * filled}{'.' * (_BAR - filled)}] {seen:3.0f} % seen, {wanted:3.0f} % wanted",
+        f"   {requests * 2:4d} requests/s   p50 {summary['p50'] * 1000:5.0f} ms   p99 {summary['p99'] * 1000:5.0f} ms"
+        f"   {summary['failed']} failed   {summary['retried']} retried   {summary['waiting']} waiting   "
+        f"{pause:4.1f} s since the last write",
+    ]
+
+
+_BAR = 40
+
+
+def view(console: Console) -> View:
+    """Return the view that fits: a live one on a terminal, plain lines elsewhere."""
+    return LiveView(console) if console.err.is_terminal else View(console)

@@ -1,0 +1,60 @@
+"""What whoever rehearses sees: plain lines, and on a terminal what goes on now."""
+
+import io
+
+from rich.console import Console as RichConsole
+
+from paymig.console import Console
+from paymig.rehearsal.report import Phase
+from paymig.rehearsal.view import LiveView, load_lines, view
+
+SUMMARY = {
+    "requests": 25, "failed": 1, "retried": 2, "old": 15, "new": 10, "p50": 0.004, "p99": 0.25, "waiting": 3,
+    "weights": [50, 50], "last_write": 98.5,
+}  # fmt: skip
+
+
+def test_the_load_is_said_in_two_lines():
+    traffic, rate = load_lines(SUMMARY, 100.0)
+    assert "[" + "#" * 16 + "." * 24 + "]" in traffic
+    assert "40 % seen,  50 % wanted" in traffic
+    for word in ("50 requests/s", "p50     4 ms", "p99   250 ms", "1 failed", "2 retried", "3 waiting", " 1.5 s since"):
+        assert word in rate
+
+
+def test_a_load_without_requests_or_weights_is_no_accident():
+    assert "0 % seen,  50 % wanted" in load_lines({**SUMMARY, "requests": 0, "new": 0, "weights": [0, 0]}, 0.0)[0]
+
+
+def console(terminal):
+    made = Console()
+    made.err = RichConsole(file=io.StringIO(), force_terminal=terminal, width=200, highlight=False)
+    return made
+
+
+def test_elsewhere_than_on_a_terminal_there_are_only_lines():
+    plain = console(False)
+    with view(plain) as shown:
+        assert not isinstance(shown, LiveView)
+        shown.start("deploy")
+        shown.hear("half way")
+        shown.pulse(SUMMARY)
+        shown.end(Phase("deploy", 0.0, 1.5, "done"))
+    assert plain.err.file.getvalue() == "ok deploy             1.50 s  done\n"
+
+
+def test_on_a_terminal_the_phase_that_goes_on_is_shown_with_the_load():
+    live = console(True)
+    with view(live) as shown:
+        assert isinstance(shown, LiveView)
+        shown.start("shift 50")
+        shown.hear("moving")
+        shown.hear("")
+        shown.pulse({"ready": True})
+        shown.pulse(SUMMARY)
+        first, traffic, _ = shown.lines()
+        shown.end(Phase("shift 50", 0.0, 1.5, "done"))
+    assert "shift 50" in first
+    assert "moving" in first
+    assert "% wanted" in traffic
+    assert "done" in live.err.file.getvalue()
