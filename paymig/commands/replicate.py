@@ -21,7 +21,8 @@ def start_command(at: Operation, why: str) -> None:
     """Load every table, follow the changes, and show how far it is.
 
     Started again, it goes on where it was: nothing is loaded twice. The target's roles are made first, with the
-    passwords of their secrets and the least that each needs; the target's tables have to be there and empty.
+    passwords of their secrets and the least that each needs, then its tables as the source has them; indexes and
+    foreign keys follow the load.
     """
     from paymig.databases import Databases
     from paymig.replication.engines import engine_for

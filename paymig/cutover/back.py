@@ -60,7 +60,7 @@ def _demand_replication(at: Operation) -> None:
     from runtime_lambdas.runtime.replication.engine import ReplicationError
 
     with Databases(at.aws, at.spec) as logins:
-        back = engine_for(at.migration, logins).reverse()
+        back = engine_for(at.migration, logins, at.aws).reverse()
         try:
             why = "" if back.lag().arrived else "a beat of the target does not arrive"
         except ReplicationError as error:

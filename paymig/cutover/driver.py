@@ -51,7 +51,7 @@ def show_plan(at: Operation, wish: Wish) -> None:
     entries = list(at.journal.entries())
     settings = settings_of(at.migration)
     with Logins(at.aws, at.spec) as logins:
-        engine = engine_for(at.migration, logins)
+        engine = engine_for(at.migration, logins, at.aws)
         try:
             lag = engine.lag(settings.lag) if way is FORTH else engine.reverse().lag(settings.lag)
             arrival = lag.seconds if lag.arrived else None
@@ -109,7 +109,7 @@ def finish(at: Operation, outcome: Outcome) -> None:
 def _databases(at: Operation) -> Iterator[tuple[Databases, Settings]]:
     settings = settings_of(at.migration)
     with Logins(at.aws, at.spec) as logins:
-        databases = Databases(logins, engine_for(at.migration, logins), settings)
+        databases = Databases(logins, engine_for(at.migration, logins, at.aws), settings)
         try:
             yield databases, settings
         finally:

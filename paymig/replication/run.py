@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor
 from paymig.console import Console
 from paymig.errors import PaymigError, Refused
 from paymig.replication.show import Bars, table
+from paymig.schema_transfer.transfer import Section, transfer
 from runtime_lambdas.runtime import roles
 from runtime_lambdas.runtime.catalogue import read_sequences, read_tables
 from runtime_lambdas.runtime.journal.hold import hold
@@ -27,6 +28,7 @@ from schemas.migration import Migration
 _LOOK_SECONDS = 0.5
 _LAG_SECONDS = 5.0
 _ROLES = "make the target's roles"
+_INDEXES = "make indexes and constraints"
 _ENDED = "end replication"
 STARTED = "start replication"
 """The journal's step whose evidence holds the identity of what was started."""
@@ -68,9 +70,10 @@ class Report:
 def start(
     engine: Engine, journal: Journal, logins: Logins, migration: Migration, console: Console, why: str = ""
 ) -> Report:
-    """Make the target's roles, start or resume replication, and watch the load to its end.
+    """Make the target's roles and tables, start or resume replication, and watch the load to its end.
 
-    Interrupted, it is started again: what runs goes on, and is watched again.
+    What the load does not need, such as indexes and foreign keys, is made after it. Interrupted, it is started again:
+    what runs goes on, and is watched again.
 
     Raises:
         Refused: the writer is not the source, the lease is another's, or the databases are not ready.
@@ -81,7 +84,10 @@ def start(
             roles.make_target_roles(running, logins)
             if engine.applier == "replication":
                 roles.let_apply(running, logins)
-            _hand_over(running, logins, migration)
+        with holding.step("make the target's tables") as reached:
+            reached |= _transfer(logins, "pre-data")
+            with _as(logins, "target", "master") as running:
+                _hand_over(running, logins, migration)
         with holding.step("prepare replication"):
             engine.prepare()
             _grant(engine, logins, migration)
@@ -90,6 +96,8 @@ def start(
             reached["identity"] = engine.identity().to_json()
     with worded():
         _watch(engine, console)
+        with hold(journal, "replicate start", why) as holding, holding.step(_INDEXES) as reached:
+            reached |= _transfer(logins, "post-data")
         return look(engine, journal)
 
 
@@ -186,6 +194,12 @@ def _as(logins: Logins, side: Side, role: Role) -> Iterator[cursor]:
     """Open one transaction as a role."""
     with closing(logins.login(side, role).open()) as opened, opened, opened.cursor() as running:
         yield running
+
+
+def _transfer(logins: Logins, section: Section) -> dict[str, Any]:
+    """Bring a section of the source's schema over; what is there already is left alone."""
+    done = transfer(logins.login("source", "admin"), logins.login("target", "master"), section)
+    return {"outcome": done.outcome, "objects": done.objects}
 
 
 def _hand_over(running: cursor, logins: Logins, migration: Migration) -> None:
