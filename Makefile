@@ -76,6 +76,7 @@ soak: $(STAMP) ## Rehearse twenty times with random faults, the seeds printed
 
 bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compile.py
+	@$(BIN)/python benchmarks/compare.py
 	@$(BIN)/python benchmarks/growth.py
 	@$(BIN)/python benchmarks/traffic.py 2>/dev/null
 
