@@ -29,7 +29,7 @@ def servers() -> Iterator[dict[int, Postgres]]:
 def dynamodb() -> Iterator:
     with EmbeddedAws() as running:
         variables = running.environment()
-        yield boto3.client(
+        yield lambda: boto3.client(
             "dynamodb",
             endpoint_url=running.endpoint_url,
             region_name=variables["AWS_DEFAULT_REGION"],

@@ -16,7 +16,7 @@ from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.ledger import JournalLedger
 from runtime_lambdas.switchover.run import Run
 from runtime_lambdas.switchover.settings import Settings
-from tests.runtime_lambdas.replication.pair import INCLUDE, Pair
+from tests.runtime_lambdas.replication.pair import INCLUDE, Pair, fill, until
 
 _numbers = itertools.count(1)
 WRITER = {"source": "application", "target": "api"}
@@ -28,10 +28,11 @@ class Stage:
 
     def __init__(self, pair: Pair, dynamodb) -> None:
         self.pair = pair
-        self.dynamodb = dynamodb
+        self.connect = dynamodb
+        self.dynamodb = dynamodb()
         self.table = f"journal-{next(_numbers)}"
         self.settings = Settings(pair.name, INCLUDE, (), sequence_gap=1000, pause_budget=10.0)
-        dynamodb.create_table(
+        self.dynamodb.create_table(
             TableName=self.table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("migration", "item")],
@@ -44,7 +45,11 @@ class Stage:
 
     def load(self, rows: int = 200) -> None:
         """Load the target, and let its API read."""
-        self.pair.loaded(rows)
+        fill(self.pair.source, rows)
+        engine = self.pair.forward()
+        engine.prepare()
+        engine.start()
+        until(lambda: engine.progress().loaded, 300)
 
         def act(cursor) -> None:
             tables = read_tables(cursor, INCLUDE)
