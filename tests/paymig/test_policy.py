@@ -15,13 +15,13 @@ from click.testing import CliRunner, Result
 
 from compiler.compile import compile_spec
 from compiler.plan.permissions import needs
-from paymig.cli import cli
+from paymig.cli import COMMANDS, cli
 from paymig.errors import UNHEALTHY, AwsError
 from paymig.journal.opening import open_journal
 from paymig.policy.formats import FOR, FORMATS
 from paymig.policy.people import REVIEWING
 from paymig.policy.places import ANYWHERE, places, service_role
-from paymig.policy.rights import RIGHTS
+from paymig.policy.rights import RIGHTS, UNCOVERED
 from paymig.policy.statements import LARGEST, size, split
 from paymig.rehearsal.stage import open_stage
 from runtime_lambdas.runtime.journal.hold import hold
@@ -191,6 +191,13 @@ def test_no_right_goes_unused(recorded: tuple[list[Asked], Any]) -> None:
         assert len(at) == 1, f"{one} is said by {at} in paymig.policy.rights, not by one line"
         used[at[0]].add(one.command)
     assert {right: set(right.commands.split()) for right in RIGHTS} == used
+
+
+def test_no_command_is_forgotten(recorded: tuple[list[Asked], Any]) -> None:
+    """A command is recorded, or it asks nothing of AWS, or the policy says that it is not covered."""
+    offline = {"init", "check", "compile", "policy", "evidence", "graph", "schema", "rehearse", "runbook"}
+    assert {one.command for one in recorded[0]} | offline | UNCOVERED == set(COMMANDS)
+    assert not {one.command for one in recorded[0]} & UNCOVERED
 
 
 def test_each_resource_of_the_operator_is_used(recorded: tuple[list[Asked], Any]) -> None:
