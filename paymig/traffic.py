@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from paymig import approvals
 from paymig.aws import change_set, stack, weights
 from paymig.aws.session import Aws
 from paymig.aws.weights import Record, Weights
@@ -19,6 +20,7 @@ from paymig.gates.gate import Gate, Position
 from paymig.gates.judge import Judge
 from paymig.gates.position import bake_of, position, reached
 from paymig.journal.opening import open_journal
+from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.runtime.journal.hold import Hold, hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.journal.lease import LeaseLost
@@ -100,7 +102,7 @@ class Shifter:
         Raises:
             Refused: the share is no step, a gate does not pass, the lease is another's, a stack is changing, the
                 weighted pair does not exist or is in a shape that paymig does not make, or the writer has moved.
-            NotConfirmed: the operator declined.
+            NotConfirmed: the operator declined, or the step waits for an approval.
             WentBack: a gate failed during the bake.
             AwsError: the name servers did not take the change.
         """
@@ -116,10 +118,11 @@ class Shifter:
                 return self._stay(holding, after, bake)
             if share > before.share:
                 self._refuse_failing(self._gates(journal, before))
+            approval = self._approval(journal, share) if share > before.share else None
             self.console.confirm(f"Move {self._record.name} from {before.share:g} % to {share} % on AWS?", yes)
             for _ in change_set.clean(self.aws, root):
                 self.console.say("Discarded a change set that was left for review: it holds the weights of now")
-            move = self._move(holding, before, after)
+            move = self._move(holding, before, after, approval)
             self.console.event({"event": "move", **asdict(move)})
             if not bake or share < before.share or not bake_of(self._migration, share):
                 return move
@@ -147,6 +150,10 @@ class Shifter:
             else "no bake",
         ]
         ttl = format_duration(self._migration.routing.ttl)
+        rule = approvals.rule_of(self._migration, approvals.step_of(share)) if share > before.share else "none"
+        if rule != "none":
+            who = "somebody else" if rule == "second-person" else "somebody"
+            steps.insert(0, f"make sure that {who} has approved it: paymig approve --step {share}%")
         cost = [
             "nothing is lost: the source stays the only database that takes writes",
             f"one batch of two weights, about a minute until every name server has it; resolvers keep the answer for "
@@ -187,7 +194,7 @@ class Shifter:
                 "paymig status shows every gate; a value that is missing or stale is one that does not pass",
             )
 
-    def _move(self, holding: Hold, before: Weights, after: Weights) -> Move:
+    def _move(self, holding: Hold, before: Weights, after: Weights, approval: Entry | None) -> Move:
         started = time.monotonic()
         evidence = {"before": str(before), "after": str(after), "from": before.share}
         with holding.step("move the traffic", **evidence) as reached_there:
@@ -195,7 +202,16 @@ class Shifter:
             _yield_to_rollback(self.aws, self._record, holding, before, after)
             seconds = time.monotonic() - started
             reached_there |= {"live": str(after), "from": before.share, "seconds": round(seconds, 3)}
+            if approval is not None:
+                reached_there |= {"approval": approval.sequence, "approved_by": approval.who}
         return Move(self._record.name, before, after, seconds)
+
+    def _approval(self, journal: Journal, share: int) -> Entry | None:
+        step = approvals.step_of(share)
+        rule = approvals.rule_of(self._migration, step)
+        if rule == "none":
+            return None
+        return approvals.require(journal, step, approvals.digest(self.aws, self.spec, journal), journal.who, rule)
 
     def _stay(self, holding: Hold, there: Weights, bake: bool) -> Move:
         """Watch what is left of a bake that somebody stopped watching."""

@@ -131,6 +131,7 @@ def rehearse(desk: Desk) -> None:
     desk.run("compare", code=None)
     desk.run("replicate", "stop", "--retire", "--yes", code=None)
     desk.publish()
+    desk.run("approve", "--step", "1%", "--yes")
     desk.run("shift", "--to", "1%", "--no-bake", "--yes")
     desk.rewrite("memory: 512MiB", "memory: 768MiB")
     desk.run("deploy", "--no-execute")
