@@ -31,6 +31,7 @@ COMMANDS = {
     "transfer-schema": "Make the target's schema from the source's.",
     "shift": "Move a share of the traffic to AWS.",
     "switchover": "Move the writer to the target, in a pause of seconds.",
+    "cutover": "Walk the whole cutover, from wherever it stands.",
     "approve": "Approve a step of the cutover.",
     "rollback": "Send all traffic back to the source, at once.",
     "finalize": "End the way back to the source, for good.",

@@ -45,6 +45,19 @@ class Operation:
         self._profile, self._region, self._endpoint_url = profile, region, endpoint_url
         self._output, self._stream = output, stream
 
+    @property
+    def arguments(self) -> list[str]:
+        """What makes another command work on the same: SPEC and the options that were given."""
+        options = {
+            "--environment": self._environment,
+            "--profile": self._profile,
+            "--region": self._region,
+            "--endpoint-url": self._endpoint_url,
+            "--format": self._output,
+        }
+        given = [part for name, value in options.items() if value is not None for part in (name, value)]
+        return [str(self._path), *given]
+
     @cached_property
     def spec(self) -> Spec:
         """The spec with its overlay.

@@ -74,4 +74,4 @@ def standing(share: float | None, writer: Writer, entries: Sequence[Entry]) -> S
 
 
 def _undone(entry: Entry) -> bool:
-    return entry.step.startswith("undo") and entry.kind == "done"
+    return (entry.step, entry.kind) == ("undo", "done")

@@ -1,19 +1,44 @@
 """Where a migration stands: its stacks, its traffic, its alarms."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from paymig.aws import stack, weights
+from paymig.aws import bootstrap, stack, weights
 from paymig.aws.session import Aws
 from paymig.aws.weights import Weights
 from paymig.deploy import record_of
+from paymig.gates import show
+from paymig.gates.gate import Gate
+from paymig.gates.judge import judge
+from paymig.gates.position import position
+from paymig.journal.opening import open_journal
+from paymig.phase import standing
+from runtime_lambdas.runtime.journal.control import Writer
 from schemas.migration import Migration
+
+_NAME_SERVERS = 60.0
+"""Seconds that Route 53 takes at most, as a rule, until every name server has a change."""
 
 _HEALTHY_STACKS = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What going back would mean now.
+
+    Attributes:
+        lossless: whether nothing would be lost.
+        seconds: until everybody who asks anew is sent to the source: the name servers' agreement and the record's TTL.
+    """
+
+    lossless: bool
+    seconds: float
+    why: str
 
 
 @dataclass(frozen=True)
@@ -27,6 +52,12 @@ class Status:
         recorded: the weights that the last deploy recorded in the stack.
         alarms: how many alarms there are.
         firing: the names of those in alarm.
+        wanted: what the journal's last move of the traffic reached; None where it tells of none.
+        phase: where the migration is on its road.
+        writer: which database accepts writes; None where there is no journal.
+        lease: who is at work; None for nobody.
+        gates: what every gate says now; empty before the first deploy.
+        rollback: whether going back now loses nothing, about how many seconds it takes, and why.
     """
 
     name: str
@@ -36,6 +67,16 @@ class Status:
     recorded: Weights | None
     alarms: int
     firing: tuple[str, ...]
+    wanted: str | None = None
+    phase: str = "absent"
+    writer: Writer | None = None
+    lease: str | None = None
+    gates: tuple[Gate, ...] = ()
+    rollback: Rollback | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the status as JSON's types."""
+        return asdict(self) | {"gates": [gate.to_json() for gate in self.gates], "healthy": self.healthy}
 
     @property
     def healthy(self) -> bool:
@@ -63,14 +104,40 @@ def look(aws: Aws, migration: Migration) -> Status:
     recorded = None
     if root and {"OldWeight", "NewWeight"} <= root.parameters.keys():
         recorded = Weights(int(root.parameters["OldWeight"]), int(root.parameters["NewWeight"]))
+    live = weights.read(aws, record_of(migration))
+    known: dict[str, Any] = {}
+    if bootstrap.journal_table(aws) is not None:
+        journal = open_journal(aws, name)
+        entries, lease = list(journal.entries()), journal.lease()
+        writer = journal.writer()
+        stands = standing(live.share if live else None, writer, entries)
+        moves = [str(entry.evidence["live"]) for entry in entries if "live" in entry.evidence]
+        known = {
+            "phase": stands.phase,
+            "writer": writer,
+            "lease": str(lease) if lease and lease.held else None,
+            "wanted": moves[-1] if moves else None,
+            "rollback": _rollback(migration, writer),
+            "gates": judge(aws, migration)(position(migration, live, entries)) if root and live else (),
+        }
     return Status(
         name=name,
         stack=root.status if root else "absent",
         components={name: component.status for name, component in sorted(components.items())},
-        live=weights.read(aws, record_of(migration)),
+        live=live,
         recorded=recorded,
         alarms=len(alarms),
         firing=tuple(_firing(aws, alarms)),
+        **known,
+    )
+
+
+def _rollback(migration: Migration, writer: Writer) -> Rollback:
+    seconds = _NAME_SERVERS + migration.routing.ttl.total_seconds()
+    if writer.side == "source":
+        return Rollback(True, seconds, "the source is the only database that takes writes; only weights move")
+    return Rollback(
+        False, seconds, "the target is the writer: what the source lacks is known to the replication back to it alone"
     )
 
 
@@ -94,10 +161,18 @@ def render(status: Status) -> RenderableType:
         table.add_row("traffic", "no weighted pair yet")
     else:
         table.add_row("traffic", f"{_bar(status.live)}  source {status.live.old} %, AWS {status.live.new} %")
+    if status.wanted is not None and status.live is not None and status.wanted != str(status.live):
+        table.add_row("", f"[yellow]the journal's last move reached {status.wanted}: somebody moved it by hand[/]")
+    if status.writer is not None:
+        table.add_row("phase", f"{status.phase}; the {status.writer.side} is the writer (epoch {status.writer.epoch})")
+        table.add_row("lease", status.lease or "free")
+    if status.rollback is not None:
+        lossless = "[green]loses nothing[/]" if status.rollback.lossless else "[red]may lose payments[/]"
+        table.add_row("going back", f"{lossless}, about {status.rollback.seconds:.0f} s; {status.rollback.why}")
     fires = f"[red]{', '.join(status.firing)}[/]" if status.firing else "none firing"
     table.add_row("alarms", f"{fires} of {status.alarms}")
     verdict = "[green]healthy[/]" if status.healthy else "[red]not healthy[/]"
-    return Group(table, verdict)
+    return Group(table, *([show.table(status.gates)] if status.gates else []), verdict)
 
 
 def _coloured(state: str) -> str:

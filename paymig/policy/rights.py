@@ -40,7 +40,7 @@ RIGHTS = (
     Right(
         "cloudformation:DescribeStacks",
         "Bootstrap",
-        "approve compare deploy destroy history replicate rollback shift unlock",
+        "approve compare deploy destroy history replicate rollback shift status unlock",
     ),
     Right("cloudformation:DescribeStacks", "Nested", "compare preflight replicate transfer-schema"),
     Right(
@@ -69,7 +69,7 @@ RIGHTS = (
     Right("cloudformation:SetStackPolicy", "Root", "deploy"),
     Right("cloudformation:UpdateTerminationProtection", "Root", "deploy destroy"),
     Right("cloudwatch:DescribeAlarms", "Anywhere", "shift status"),
-    Right("cloudwatch:GetMetricData", "Anywhere", "shift"),
+    Right("cloudwatch:GetMetricData", "Anywhere", "shift status"),
     Right(
         "dynamodb:ConditionCheckItem",
         "Journal",
@@ -77,7 +77,9 @@ RIGHTS = (
         "dynamodb:TransactWriteItems",
     ),
     Right("dynamodb:GetItem", "Comparisons", "compare"),
-    Right("dynamodb:GetItem", "Journal", "approve compare deploy destroy history replicate rollback shift unlock"),
+    Right(
+        "dynamodb:GetItem", "Journal", "approve compare deploy destroy history replicate rollback shift status unlock"
+    ),
     Right("dynamodb:ListTables", "Anywhere", "rollback"),
     Right("dynamodb:PutItem", "Comparisons", "compare"),
     Right("dynamodb:PutItem", "Journal", "deploy destroy replicate rollback shift unlock"),
@@ -87,7 +89,7 @@ RIGHTS = (
         "approve deploy destroy replicate rollback shift unlock",
         "dynamodb:TransactWriteItems",
     ),
-    Right("dynamodb:Query", "Journal", "approve deploy destroy history replicate rollback shift unlock"),
+    Right("dynamodb:Query", "Journal", "approve deploy destroy history replicate rollback shift status unlock"),
     Right("elasticloadbalancing:ModifyLoadBalancerAttributes", "LoadBalancer", "destroy"),
     Right("iam:GetRole", "AccountRoles", "deploy"),
     Right("iam:PassRole", "ServiceRole", "deploy", "cloudformation:CreateChangeSet"),

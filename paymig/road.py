@@ -1,0 +1,63 @@
+"""The road of a cutover: what is still ahead, from wherever the journal stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from paymig.aws import weights
+from paymig.aws.session import Aws
+from paymig.deploy import record_of
+from paymig.phase import Standing, standing
+from runtime_lambdas.runtime.journal.journal import Journal
+from schemas.migration import Migration
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One command of the road.
+
+    Attributes:
+        share: of the traffic, for a shift.
+    """
+
+    kind: Literal["deploy", "replicate", "shift", "switchover", "finalize"]
+    share: int = 0
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command as it is typed, after `paymig`."""
+        return {
+            "deploy": ("deploy",),
+            "replicate": ("replicate", "start"),
+            "shift": ("shift", "--to", f"{self.share}%"),
+            "switchover": ("switchover",),
+            "finalize": ("finalize",),
+        }[self.kind]
+
+    def __str__(self) -> str:
+        return " ".join(("paymig", *self.command))
+
+
+def ahead(now: Standing, shares: Sequence[int]) -> list[Leg]:
+    """List every leg that is left, in order; a share that is being baked is the first.
+
+    Args:
+        now: where the migration stands.
+        shares: the spec's steps, rising to 100.
+    """
+    if now.phase == "finalized":
+        return []
+    if now.phase == "baking":
+        return [Leg("finalize")]
+    legs = [] if now.deployed else [Leg("deploy")]
+    if not now.replicating:
+        legs.append(Leg("replicate"))
+    if now.phase != "switching":
+        legs += [Leg("shift", share) for share in shares if share >= now.share]
+    return [*legs, Leg("switchover"), Leg("finalize")]
+
+
+def look(aws: Aws, migration: Migration, journal: Journal) -> Standing:
+    """Read where a migration stands."""
+    live = weights.look(aws, record_of(migration))
+    return standing(live.share if live else None, journal.writer(), list(journal.entries()))

@@ -1,0 +1,104 @@
+"""The road: what is ahead from wherever a migration stands, and walking it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compiler.compile import compile_spec
+from paymig.cli import cli
+from paymig.console import Console
+from paymig.deploy import Deployer
+from paymig.phase import Standing, standing
+from paymig.rehearsal.stage import open_stage
+from paymig.road import Leg, ahead
+from runtime_lambdas.runtime.journal.control import FIRST, Writer
+from runtime_lambdas.runtime.journal.entry import Entry
+from tests.paymig.operators import history, live
+
+SHARES = [1, 10, 50, 100]
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def entry(verb, step, kind="done", **evidence) -> Entry:
+    return Entry(1, NOW, "alice", verb, step, kind, "", evidence)
+
+
+@pytest.mark.parametrize(
+    ("share", "writer", "entries", "phase"),
+    [
+        (None, FIRST, [], "absent"),
+        (0, FIRST, [], "provisioned"),
+        (0, FIRST, [entry("replicate start", "start")], "replicating"),
+        (0, FIRST, [entry("replicate start", "start"), entry("replicate stop", "end")], "provisioned"),
+        (10, FIRST, [], "shifting"),
+        (100, FIRST, [entry("switchover", "fence", "intent")], "switching"),
+        (100, FIRST, [entry("switchover", "fence", "intent"), entry("switchover", "undo")], "shifting"),
+        (100, Writer("target", 1), [entry("switchover", "commit", epoch=1)], "baking"),
+        (100, Writer("target", 1), [entry("switchover", "commit", epoch=1), entry("finalize", "end")], "finalized"),
+    ],
+)
+def test_the_journal_tells_the_phase(share, writer, entries, phase):
+    assert standing(share, writer, entries).phase == phase
+
+
+@given(
+    st.builds(
+        Standing,
+        deployed=st.booleans(),
+        share=st.sampled_from([0, 1, 10, 37, 50, 100]),
+        writer=st.sampled_from([FIRST, Writer("target", 1)]),
+        replicating=st.booleans(),
+        switching=st.booleans(),
+        finalized=st.booleans(),
+    )
+)
+def test_the_road_never_leads_backwards(now):
+    legs = ahead(now, SHARES)
+    shares = [leg.share for leg in legs if leg.kind == "shift"]
+    assert shares == sorted(set(shares)) and all(share >= now.share for share in shares)
+    if now.deployed and now.writer.side == "target":
+        assert not {leg.kind for leg in legs} - {"finalize"}, "once the writer has moved, no weight moves"
+    elif shares:
+        assert shares[-1] == 100 and legs.index(Leg("switchover")) > legs.index(Leg("shift", 100))
+
+
+@pytest.fixture(scope="module")
+def quick(spec):
+    steps = [
+        step.model_copy(update={"bake": timedelta(0), "approval": "none"}) for step in spec.migration.cutover.steps
+    ]
+    steps[-1] = steps[-1].model_copy(update={"approval": "required"})
+    cutover = spec.migration.cutover.model_copy(update={"steps": steps})
+    return replace(spec, migration=spec.migration.model_copy(update={"cutover": cutover}))
+
+
+def test_it_walks_the_steps_stops_at_the_approval_and_goes_on(quick, monkeypatch):
+    from paymig.operation import Operation
+
+    monkeypatch.setattr(Operation, "spec", quick)
+    monkeypatch.setattr("paymig.road.ahead", lambda *given: [leg for leg in ahead(*given) if leg.kind != "replicate"])
+    with open_stage(quick.migration) as stage:
+
+        def type_(*arguments: str):
+            options = ["--endpoint-url", stage.embedded.endpoint_url]
+            obj = {"judge": lambda _: ()}
+            environment = stage.embedded.environment()
+            return CliRunner().invoke(cli, [*arguments, quick.file, *options], env=environment, obj=obj)
+
+        Deployer(stage.aws, quick, compile_spec(quick), Console()).run(yes=True)
+        planned = type_("cutover", "--plan").stdout
+        assert "is provisioned" in planned and "paymig shift --to 50%" in planned and "paymig finalize" in planned
+        stopped = type_("cutover", "--yes")
+        assert getattr(stopped.exception, "exit_code", None) == 4, stopped.output
+        assert live(stage, quick).new == 50
+        assert type_("approve", "--step", "100%", "--yes").exit_code == 0
+        done = type_("cutover", "--yes")
+        assert done.exit_code == 0, done.output
+        assert live(stage, quick).new == 100
+        assert [e for e in history(stage.aws, quick) if e[2] == "done" and e[0] == "shift"] == [
+            ("shift", "move the traffic", "done")
+        ] * 4
