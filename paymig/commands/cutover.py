@@ -44,6 +44,7 @@ def command(at: Operation, plan: bool, yes: bool, why: str) -> None:
         if leg.kind == "shift":
             Shifter(at.aws, at.spec, at.console, why, **at.terms).shift(leg.share, yes)
         else:
-            cli.main(args=[*leg.command, *at.arguments], prog_name="paymig", standalone_mode=False, obj=at.terms)
+            typed = [*leg.command, *at.arguments, *(("--yes",) if yes and leg.kind == "switchover" else ())]
+            cli.main(args=typed, prog_name="paymig", standalone_mode=False, obj=at.terms)
         done.append(str(leg))
     at.console.result(told | {"done": done, "next": None}, f"{at.migration.full_name}: nothing left to do")
