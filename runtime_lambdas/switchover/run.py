@@ -10,19 +10,18 @@ import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from runtime_lambdas.runtime.journal.entry import Draft, Kind
 from runtime_lambdas.runtime.writer import Side
 
-from .actions import Actions, Event, Evidence, GivenUp, MoveRefused, Outcome, Superseded
+from .actions import Actions, Event, Evidence, GivenUp, MoveRefused, Outcome
 from .decide import Begin, Do, Finished, Refused, Undo, Wish, decide
 from .history import BEGIN, UNDO, Attempt, fold
-from .ledger import Ledger, Moved, NoAnswer
+from .ledger import Ledger, Moved
+from .patience import insist, until_answered
 from .pause import Clock, Pause
 from .phases import FORTH, PAUSE, Step, Way
-
-_PATIENCE = 60.0  # seconds for which a silent journal is asked again while writes are paused
-_ATTEMPTS_TO_UNDO = 20
 
 
 def _silent(_: Event) -> None:
@@ -205,17 +204,9 @@ class Run:
 
     def _committed(self) -> bool:
         """Read the journal again, until it answers, and tell whether the writer has moved."""
-        deadline = self._clock() + _PATIENCE
         before = fold(self._ledger.entries).epoch
-        while True:
-            try:
-                self._ledger.read()
-            except NoAnswer:
-                if self._clock() > deadline:
-                    raise
-                self._sleep(0.2)
-            else:
-                return fold(self._ledger.entries).epoch > before
+        until_answered(self._ledger.read, self._clock, self._sleep)
+        return fold(self._ledger.entries).epoch > before
 
     def _give_up(self, attempt: Attempt, results: list[Draft], step: Step, error: BaseException, pause: Pause) -> None:
         self._tell(Event(attempt.way, step, "failed", pause=pause.seconds))
@@ -231,25 +222,13 @@ class Run:
             self._ledger.append([self._draft(way.verb, UNDO, "intent")])
         for step in verdict.steps:
             began = self._clock()
-            evidence = self._insist(way, step)
+            # Writes are refused until it is done.
+            evidence = insist(partial(self._actions.undo, way, step), self._sleep)
             if step is Step.FENCE:
                 self._paused = self._age()
             self._ledger.append([self._draft(way.verb, f"{UNDO} {step}", "done", evidence)])
             self._tell(Event(way, step, "undone", self._clock() - began, evidence=evidence))
         self._ledger.append([self._draft(way.verb, UNDO, "done")])
-
-    def _insist(self, way: Way, step: Step) -> Evidence:
-        """Undo a step, again if the connection broke: writes are refused until it is done."""
-        for attempt in range(_ATTEMPTS_TO_UNDO):
-            try:
-                return self._actions.undo(way, step)
-            except Superseded:
-                raise
-            except Exception:
-                if attempt == _ATTEMPTS_TO_UNDO - 1:
-                    raise
-                self._sleep(min(1.0, 0.05 * 2**attempt))
-        raise AssertionError("the loop returns or raises")
 
     def _age(self) -> float:
         """Seconds since the latest intent of the fence, by the clocks of two machines: never less than 0."""
