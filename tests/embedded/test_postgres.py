@@ -174,3 +174,31 @@ def test_root_runs_a_copy_of_binaries_that_others_cannot_reach(temporary, monkey
     copies = list((temporary / "cache").glob("postgres/*"))
     assert len(copies) == 1
     assert postgres._open_to_all(copies[0] / package.name / "install/bin/initdb")
+
+
+SYSTEM = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+@pytest.mark.skipif(not SYSTEM, reason="this machine has no PostgreSQL of its own")
+def test_the_system_s_server_is_found_where_the_wheel_has_no_such_version():
+    folder = SYSTEM[0]
+    major = int(folder.parent.name)
+    found, version = find_binaries(major)
+    assert version.startswith(f"{major}.")
+    if major not in (16, 18):
+        assert found == folder
+    with Postgres.start(major, VOLATILE) as server:
+        assert ask(server.dsn(), "SELECT current_setting('server_version_num')::int / 10000") == (major,)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests run without root here")
+def test_a_server_starts_without_root(temporary):
+    reached = [Path(sys.executable), Path(postgres.__file__), find_binaries(16)[0] / "postgres"]
+    if not all(postgres._open_to_all(path) for path in reached):
+        pytest.skip("this checkout is closed to other users")
+    temporary.chmod(0o777)
+    program = "from paymig.embedded.postgres import *\nwith Postgres.start(16, VOLATILE) as s: s.connect().close()"
+    nobody = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": Path(postgres.__file__).parents[2]}
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, **nobody)
+    assert done.returncode == 0, done.stderr
+    assert list(temporary.iterdir()) == []

@@ -160,7 +160,7 @@ def load(case: Case) -> Iterator[Finding]:
 
 
 SLOWEST = 10
-"""How many times longer than a plain read a load takes at most; measured: see docs/preflight.md."""
+"""How many times longer than a plain read a load may take: twice what was measured (docs/preflight.md)."""
 
 
 def duration(seconds: float) -> str:
