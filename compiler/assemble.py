@@ -75,6 +75,7 @@ def assemble(migration: Migration, assets: Assets) -> Assembly:
         "RollbackAlarmArn": (watch.rollback_alarm,),
         "RollbackFunctionArn": (check.rollback,),
         "SwitchoverFunctionArn": (steer.switchover,),
+        "SwitchoverStateMachineArn": (steer.machine,),
         "TopicArn": (watch.topic,),
         "ValidationFunctionArn": (check.validation,),
     }

@@ -106,6 +106,11 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
         ),
         Exemption(_wildcards("*"), "X-Ray knows no resources.", ("Validation.RollbackRole",)),
         Exemption(
+            ("CKV_AWS_111", "RESOURCE_STAR", *_wildcards("*")),
+            "Step Functions has its log delivered, and X-Ray its traces, by calls that know no resources.",
+            ("Control.MoveRole",),
+        ),
+        Exemption(
             _wildcards(_KEYS),
             "The source's secret is not ours, so its key is not known. The key may decrypt this one secret, through "
             "Secrets Manager, and nothing else.",

@@ -53,6 +53,15 @@ def database_proxy(migration: Migration) -> str:
     return f"{migration.full_name}-{hashlib.sha256(subnets.encode()).hexdigest()[:6]}"
 
 
+def state_machine(migration: Migration, title: str) -> str:
+    """Name of a state machine. Step Functions allows 80 characters.
+
+    CloudFormation would generate one that says nothing of the migration, so that no policy could name the machine, not
+    even that of its own role, which is made before it.
+    """
+    return f"{migration.full_name}-{title.lower()}"
+
+
 def firewall_log_group(migration: Migration) -> str:
     """Name of the firewall's log group: WAF delivers only to groups with this prefix."""
     return f"aws-waf-logs-{migration.full_name}"

@@ -110,3 +110,13 @@ def allow_replace_option(command: F) -> F:
 def why_option(command: F) -> F:
     """`--why`: the operator's words for the journal."""
     return click.option("--why", metavar="TEXT", default="", help="Why, in your words; the journal keeps it.")(command)
+
+
+def in_cloud_option(command: F) -> F:
+    """`--in-cloud`: let Step Functions do the steps."""
+    return click.option(
+        "--in-cloud",
+        "cloud",
+        is_flag=True,
+        help="Let Step Functions do it inside the VPC and watch it; it goes on when this machine does not.",
+    )(command)

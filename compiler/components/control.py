@@ -1,8 +1,8 @@
-"""What the cutover needs inside the VPC: the function that reaches both databases."""
+"""What the cutover needs inside the VPC: the function that reaches both databases, and the machine that calls it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from troposphere import GetAtt
+from troposphere import GetAtt, Ref
 
 from compiler import databases, names
 from compiler.assets import Assets
@@ -11,15 +11,19 @@ from compiler.components.database import DatabaseExports
 from compiler.components.network import NetworkExports
 from compiler.components.security import SecurityExports
 from compiler.function import Foundations, Place, function, journal_rights, read_secret
+from compiler.state_machines import DIED, NOT_RUN, again, state_machine, task
 from schemas.migration import Migration
 
 _LONGEST = 900  # what Lambda allows at most, in seconds
+_SETTLED = ("GivenUp", "LeaseHeld", "MoveRefused")
+"""What the function raises where there is nothing to undo: it was undone, or is somebody else's work."""
 
 
 class ControlExports(NamedTuple):
-    """The switchover function."""
+    """The switchover function, and the machine that calls it until the writer has moved."""
 
     switchover: Export
+    machine: Export
 
 
 def control(
@@ -60,4 +64,65 @@ def control(
         reserved=1,
         causes=databases.CAUSES,
     )
-    return component, ControlExports(component.offer("SwitchoverFunctionArn", GetAtt(code, "Arn")))
+    machine = state_machine(
+        component,
+        "Move",
+        migration,
+        network.logs_key,
+        cause="cutover.switchover",
+        function=code,
+        definition=moving(),
+    )
+    return component, ControlExports(
+        switchover=component.offer("SwitchoverFunctionArn", GetAtt(code, "Arn")),
+        machine=component.offer("SwitchoverStateMachineArn", Ref(machine)),
+    )
+
+
+def moving() -> dict[str, Any]:
+    """The machine that moves the writer, in Amazon States Language: one call of the function for each step.
+
+    Its input is `{"wish": "switchover", "who": ARN, "why": text}`. Each act stands in the journal and may be repeated,
+    so a call that died is followed by another. What the function refuses is not asked for twice. A failure that may
+    have left a fence is followed by an undo, which does nothing where there is none.
+    """
+    told = {"who.$": "$.who", "why.$": "$.why"}
+    act = {"action": "advance", "wish.$": "$.wish", **told}
+    # Whoever died holds the lease for a minute at most.
+    died = [
+        again(NOT_RUN, seconds=2, attempts=6, factor=2.0),
+        again(DIED, seconds=2, attempts=3, factor=2.0),
+        again(("LeaseHeld",), seconds=20, attempts=4),
+    ]
+    give_up = [
+        {"ErrorEquals": list(_SETTLED), "ResultPath": "$.failure", "Next": "Failed"},
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Undo"},
+    ]
+    return {
+        "Comment": "Moves the writer, step by step.",
+        "StartAt": "Begin",
+        "States": {
+            "Begin": task(
+                {**act, "first": True},
+                ResultPath="$.last",
+                Retry=died[:1],
+                Catch=[{"ErrorEquals": list(DIED), "ResultPath": "$.last", "Next": "Continue"}, *give_up],
+                Next="Finished?",
+            ),
+            "Finished?": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.last.finished", "BooleanEquals": True, "Next": "Moved"}],
+                "Default": "Continue",
+            },
+            "Continue": task({**act, "first": False}, ResultPath="$.last", Retry=died, Catch=give_up, Next="Finished?"),
+            "Moved": {"Type": "Succeed", "OutputPath": "$.last"},
+            "Undo": task(
+                {"action": "undo", **told},
+                ResultPath="$.undone",
+                Retry=died,
+                Catch=[{"ErrorEquals": list(_SETTLED), "ResultPath": "$.undone", "Next": "Failed"}],
+                Next="Failed",
+            ),
+            "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
+        },
+    }

@@ -3,19 +3,20 @@
 import click
 
 from paymig.operation import Operation
-from paymig.options import operation, why_option, yes_option
+from paymig.options import in_cloud_option, operation, why_option, yes_option
 
 
 @click.command(epilog="Example: paymig finalize --why 'baked for three days'")
+@in_cloud_option
 @yes_option
 @why_option
 @operation(stream=True)
-def command(at: Operation, yes: bool, why: str) -> None:
+def command(at: Operation, cloud: bool, yes: bool, why: str) -> None:
     """End the replication to the source, and with it the way back: nothing brings the writer back after this.
 
     The source stays fenced; its rows stay as they are at this moment.
     """
-    from paymig.cutover import driver
+    from paymig.cutover import driver, in_cloud
     from runtime_lambdas.switchover.decide import Wish
 
     at.console.confirm(
@@ -23,4 +24,5 @@ def command(at: Operation, yes: bool, why: str) -> None:
         f"Finalize {at.migration.full_name}?",
         yes,
     )
-    driver.finish(at, driver.run(at, Wish.FINALIZE, why))
+    run = in_cloud.run if cloud else driver.run
+    driver.finish(at, run(at, Wish.FINALIZE, why))

@@ -3,7 +3,7 @@
 import click
 
 from paymig.operation import Operation
-from paymig.options import operation, why_option, yes_option
+from paymig.options import in_cloud_option, operation, why_option, yes_option
 
 
 @click.command(epilog="Example: paymig rollback --yes")
@@ -18,6 +18,7 @@ from paymig.options import operation, why_option, yes_option
     metavar="ROWS",
     help="Move the writer back although replication to the source does not work, and lose this many rows.",
 )
+@in_cloud_option
 @yes_option
 @why_option
 @operation(stream=True)
@@ -25,6 +26,7 @@ def command(
     at: Operation,
     without_journal: bool,
     accept_loss: int | None,
+    cloud: bool,
     yes: bool,
     why: str,
 ) -> None:
@@ -39,10 +41,12 @@ def command(
     """
     from paymig.rollback import roll_back
 
+    if cloud and (without_journal or accept_loss is not None):
+        raise click.UsageError("--in-cloud goes with neither --without-journal nor --accept-loss")
     if not without_journal:
         from paymig.cutover.back import switch_back, undo
 
-        undo(at, why)
-        if switch_back(at, yes, why, accept_loss):
+        undo(at, why, cloud)
+        if switch_back(at, yes, why, accept_loss, cloud):
             return
     roll_back(at.aws, at.migration, at.console, yes, why, without_journal).show(at.console)

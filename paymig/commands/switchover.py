@@ -3,22 +3,23 @@
 import click
 
 from paymig.operation import Operation
-from paymig.options import operation, why_option, yes_option
+from paymig.options import in_cloud_option, operation, why_option, yes_option
 
 
 @click.command(epilog="Example: paymig switchover --plan")
 @click.option("--plan", is_flag=True, help="Show every step and what going back would cost; change nothing.")
+@in_cloud_option
 @yes_option
 @why_option
 @operation(stream=True)
-def command(at: Operation, plan: bool, yes: bool, why: str) -> None:
+def command(at: Operation, plan: bool, cloud: bool, yes: bool, why: str) -> None:
     """Move the writer from the source to the target, in a pause of writes that is shorter than the spec's budget.
 
     The source is fenced and the fence proved, the last change awaited on the target, what changed compared, the
     sequences set ahead, the way back proved; then the target becomes the writer. Any failure before that, and a pause
     past the budget, opens the source again. The same command completes what an interrupted one left.
     """
-    from paymig.cutover import driver
+    from paymig.cutover import driver, in_cloud
     from runtime_lambdas.switchover.decide import Wish
 
     if plan:
@@ -26,4 +27,5 @@ def command(at: Operation, plan: bool, yes: bool, why: str) -> None:
         return
     question = f"Move the writer of {at.migration.full_name} to the target? Writes pause meanwhile"
     at.console.confirm(f"{question} (at most {at.migration.cutover.switchover.pause_budget.total_seconds():g} s).", yes)
-    driver.finish(at, driver.run(at, Wish.SWITCHOVER, why))
+    run = in_cloud.run if cloud else driver.run
+    driver.finish(at, run(at, Wish.SWITCHOVER, why))

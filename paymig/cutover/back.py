@@ -10,18 +10,21 @@ from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.history import Damaged, State
 
 
-def undo(at: Operation, why: str) -> None:
+def undo(at: Operation, why: str, cloud: bool = False) -> None:
     """Open the source again where a switchover has fenced it and has not passed the point of no return."""
     attempt = _state(at).attempt
     if attempt is None or attempt.committed or not (attempt.paused or attempt.undoing):
         return
-    from paymig.cutover import driver
+    from paymig.cutover import driver, in_cloud
 
     at.console.say(f"A {attempt.way.verb} is under way: undoing it first")
-    driver.run(at, Wish.UNDO, why, over=True)
+    if cloud:
+        in_cloud.run(at, Wish.UNDO, why)
+    else:
+        driver.run(at, Wish.UNDO, why, over=True)
 
 
-def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None) -> bool:
+def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None, cloud: bool = False) -> bool:
     """Move the writer back to the source.
 
     Returns:
@@ -34,10 +37,14 @@ def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None) -> 
     state = _state(at)
     if state.writer == "source":
         return False
-    from paymig.cutover import driver
+    from paymig.cutover import driver, in_cloud
 
     if state.ending:
         raise Refused("the way back has ended: `paymig finalize` stopped the replication to the source")
+    if cloud:
+        at.console.confirm("Move the writer back to the source? Writes pause meanwhile; nothing is lost.", yes)
+        driver.finish(at, in_cloud.run(at, Wish.SWITCHBACK, why))
+        return True
     if accept_loss is not None:
         lost = driver.loss(at)
         if lost > accept_loss:

@@ -73,7 +73,7 @@ def run(at: Operation, wish: Wish, why: str, accept_loss: int | None = None, ove
         Refused: it did not move: says why.
     """
     if wish is Wish.SWITCHOVER:
-        _demand_traffic(at)
+        demand_traffic(at)
     with _databases(at) as (databases, settings):
         done = service.move(
             at.journal,
@@ -85,8 +85,7 @@ def run(at: Operation, wish: Wish, why: str, accept_loss: int | None = None, ove
             tell=lambda event: _show(at, event),
             over=over,
         )
-    if wish is Wish.SWITCHOVER and at.migration.cutover.strategy == "together":
-        weights.write(at.aws, record_of(at.migration), weights.Weights.to_new(100))
+    turn_traffic(at, wish)
     return done
 
 
@@ -116,7 +115,7 @@ def _databases(at: Operation) -> Iterator[tuple[Databases, Settings]]:
             databases.close()
 
 
-def _demand_traffic(at: Operation) -> None:
+def demand_traffic(at: Operation) -> None:
     """Make sure that the traffic is where the strategy wants it before the writer moves.
 
     Raises:
@@ -130,6 +129,12 @@ def _demand_traffic(at: Operation) -> None:
             f"writer moves; now: {live or 'there is no weighted pair'}",
             f"paymig shift --to {wanted}",
         )
+
+
+def turn_traffic(at: Operation, wish: Wish) -> None:
+    """With `strategy: together` the traffic follows the writer at once."""
+    if wish is Wish.SWITCHOVER and at.migration.cutover.strategy == "together":
+        weights.write(at.aws, record_of(at.migration), weights.Weights.to_new(100))
 
 
 def _show(at: Operation, event: Event) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from compiler import names
 from compiler.bootstrap import ACCOUNT_ROLES
 from compiler.compile import Compiled
 from compiler.linked import ROOT, STACK
@@ -170,6 +171,14 @@ def places(compiled: Compiled) -> dict[str, Place]:
         "ControlFunctions": Place(
             (base.arn("lambda", f"function:{base.of_component('Control')}"),),
             "The functions that act on both databases. CloudFormation makes their names from the stack's.",
+        ),
+        "Machine": Place(
+            (base.arn("states", f"stateMachine:{names.state_machine(migration, 'Move')}"),),
+            "The state machine that moves the writer.",
+        ),
+        "Executions": Place(
+            (base.arn("states", f"execution:{names.state_machine(migration, 'Move')}:*"),),
+            "Its executions, named by what is wished and the epoch.",
         ),
         "LoadBalancer": Place(
             (base.arn("elasticloadbalancing", "loadbalancer/app/*"),),

@@ -40,13 +40,14 @@ RIGHTS = (
     Right(
         "cloudformation:DescribeStacks",
         "Bootstrap",
-        "approve compare deploy destroy history replicate rollback shift status unlock",
+        "approve compare deploy destroy finalize history replicate rollback shift status switchover unlock",
     ),
-    Right("cloudformation:DescribeStacks", "Nested", "compare preflight replicate transfer-schema"),
+    Right("cloudformation:DescribeStacks", "Nested", "compare finalize preflight replicate switchover transfer-schema"),
     Right(
         "cloudformation:DescribeStacks",
         "Root",
-        "approve compare deploy destroy plan preflight replicate rollback shift status transfer-schema",
+        "approve compare deploy destroy finalize plan preflight replicate rollback shift status switchover "
+        "transfer-schema",
     ),
     Right("cloudformation:DetectStackDrift", "Nested", "deploy"),
     Right("cloudformation:DetectStackDrift", "Root", "deploy"),
@@ -63,7 +64,7 @@ RIGHTS = (
     Right(
         "cloudformation:ListStackResources",
         "Root",
-        "compare deploy destroy plan preflight replicate status transfer-schema",
+        "compare deploy destroy finalize plan preflight replicate status switchover transfer-schema",
     ),
     Right("cloudformation:SetStackPolicy", "Nested", "deploy"),
     Right("cloudformation:SetStackPolicy", "Root", "deploy"),
@@ -73,39 +74,56 @@ RIGHTS = (
     Right(
         "dynamodb:ConditionCheckItem",
         "Journal",
-        "deploy destroy replicate rollback shift",
+        "deploy destroy replicate rollback shift switchover",
         "dynamodb:TransactWriteItems",
     ),
     Right("dynamodb:GetItem", "Comparisons", "compare"),
     Right(
-        "dynamodb:GetItem", "Journal", "approve compare deploy destroy history replicate rollback shift status unlock"
+        "dynamodb:GetItem",
+        "Journal",
+        "approve compare deploy destroy finalize history replicate rollback shift status switchover unlock",
     ),
     Right("dynamodb:ListTables", "Anywhere", "rollback"),
     Right("dynamodb:PutItem", "Comparisons", "compare"),
-    Right("dynamodb:PutItem", "Journal", "deploy destroy replicate rollback shift unlock"),
+    Right("dynamodb:PutItem", "Journal", "deploy destroy finalize replicate rollback shift switchover unlock"),
     Right(
         "dynamodb:PutItem",
         "Journal",
-        "approve deploy destroy replicate rollback shift unlock",
+        "approve deploy destroy replicate rollback shift switchover unlock",
         "dynamodb:TransactWriteItems",
     ),
-    Right("dynamodb:Query", "Journal", "approve deploy destroy history replicate rollback shift status unlock"),
+    Right(
+        "dynamodb:Query",
+        "Journal",
+        "approve deploy destroy finalize history replicate rollback shift status switchover unlock",
+    ),
     Right("elasticloadbalancing:ModifyLoadBalancerAttributes", "LoadBalancer", "destroy"),
     Right("iam:GetRole", "AccountRoles", "deploy"),
     Right("iam:PassRole", "ServiceRole", "deploy", "cloudformation:CreateChangeSet"),
-    Right("kms:Decrypt", "SecretKeys", "compare preflight replicate transfer-schema", "secretsmanager:GetSecretValue"),
+    Right(
+        "kms:Decrypt",
+        "SecretKeys",
+        "compare finalize preflight replicate switchover transfer-schema",
+        "secretsmanager:GetSecretValue",
+    ),
     Right("lambda:InvokeFunction", "ControlFunctions", "preflight", "lambda:Invoke"),
     Right("rds:ModifyDBCluster", "Cluster", "destroy"),
     Right("route53:ChangeResourceRecordSets", "Record", "rollback shift"),
     Right("route53:GetChange", "Changes", "rollback shift"),
-    Right("route53:ListResourceRecordSets", "Zone", "approve deploy destroy rollback shift status"),
+    Right("route53:ListResourceRecordSets", "Zone", "approve deploy destroy rollback shift status switchover"),
     Right("s3:GetObject", "Artefacts", "deploy", "cloudformation:CreateChangeSet"),
     Right("s3:GetObject", "Artefacts", "deploy", "s3:HeadObject"),
     Right("s3:ListBucket", "ArtefactBucket", "deploy", "s3:HeadObject"),
     Right("s3:PutObject", "Artefacts", "deploy"),
     Right("secretsmanager:GetSecretValue", "MasterSecret", "preflight replicate transfer-schema"),
-    Right("secretsmanager:GetSecretValue", "SourceSecrets", "compare preflight replicate transfer-schema"),
-    Right("secretsmanager:GetSecretValue", "TargetSecrets", "compare replicate"),
+    Right(
+        "secretsmanager:GetSecretValue",
+        "SourceSecrets",
+        "compare finalize preflight replicate switchover transfer-schema",
+    ),
+    Right("secretsmanager:GetSecretValue", "TargetSecrets", "compare finalize replicate switchover"),
+    Right("states:DescribeExecution", "Executions", "finalize switchover"),
+    Right("states:StartExecution", "Machine", "finalize switchover"),
 )
 
 FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it says whose name the journal notes."}
@@ -114,5 +132,5 @@ FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it s
 DETECTION = "cloudformation:DetectStackDrift"
 """The call in which CloudFormation reads every resource with the caller's own rights."""
 
-UNCOVERED = frozenset({"finalize", "switchover"})
+UNCOVERED: frozenset[str] = frozenset()
 """Commands that talk to AWS and that no rehearsal of the rights types yet: they may need more than the table has."""

@@ -226,7 +226,17 @@ def test_the_rollback_is_automatic_only_where_asked_for(templates: Templates) ->
 def test_roles_have_no_wild_actions_and_few_wild_resources(templates: Templates) -> None:
     nameless = {
         "cloudwatch:PutMetricData",
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
         "secretsmanager:GetRandomPassword",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from paymig.policy.rights import FREE
 from tests.paymig.recording import Call
 
-_PREFIXES = {"elbv2": "elasticloadbalancing"}
+_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 _LAMBDA = {"Invoke": "InvokeFunction"}
 _TRANSACTION = {
     "ConditionCheck": "ConditionCheckItem",
@@ -102,6 +102,8 @@ def _rights(call: Call, prefix: str, world: World) -> Iterator[tuple[str, str, M
             yield own, world.arn(prefix, f"cluster:{given['DBClusterIdentifier']}"), {}
         case "elbv2":
             yield own, given["LoadBalancerArn"], world.tagged(given["LoadBalancerArn"])
+        case "stepfunctions" | "sfn":
+            yield own, given.get("stateMachineArn") or given["executionArn"], {}
         case "secretsmanager":
             yield own, given["SecretId"], world.tagged(given["SecretId"])
             through = {"kms:ViaService": [f"secretsmanager.{world.region}.amazonaws.com"]}

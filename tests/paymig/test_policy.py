@@ -15,7 +15,10 @@ from click.testing import CliRunner, Result
 
 from compiler.compile import compile_spec
 from compiler.plan.permissions import needs
+from paymig.aws import weights
+from paymig.aws.weights import Weights
 from paymig.cli import COMMANDS, cli
+from paymig.deploy import record_of
 from paymig.errors import UNHEALTHY, AwsError
 from paymig.journal.opening import open_journal
 from paymig.policy.formats import FOR, FORMATS
@@ -142,6 +145,11 @@ def rehearse(desk: Desk) -> None:
     desk.run("shift", "--to", "1%", "--no-bake", "--yes")
     desk.run("rollback", "--yes", judge=cut_off("cloudformation"))
     desk.run("history")
+    weights.write(another(desk.stage), record_of(SPEC.migration), Weights.to_new(100))
+    for command in ("switchover", "finalize"):  # neither is possible now, here or there
+        desk.run(command, "--yes", code=1)
+        desk.run(command, "--in-cloud", "--yes", code=3)
+    weights.write(another(desk.stage), record_of(SPEC.migration), Weights.to_new(0))
     with hold(open_journal(another(desk.stage), NAME), "shift", "gone to lunch"):
         desk.run("unlock", "--yes")
     desk.run("destroy", "--yes")

@@ -1,7 +1,8 @@
-"""Lambda: so many execution environments for each function and no more, warm as soon as a version is published."""
+"""Lambda: so many execution environments for each function, warm as soon as a version is published; errors by name."""
 
 from __future__ import annotations
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,6 +27,7 @@ def install(environments: int) -> frozenset[str]:
     Returns:
         The types that wait while they run.
     """
+    _name_errors()
     if not environments:
         return frozenset()
     functions, runtime = host.module("services.lambda_svc"), host.module("core.lambda_runtime")
@@ -57,3 +59,30 @@ def install(environments: int) -> frozenset[str]:
 
     amend(_VERSION, warm)
     return frozenset({_VERSION})
+
+
+def _name_errors() -> None:
+    """Tell the class of an exception that a function raised, and that its process died, as Lambda does.
+
+    The server calls every error the same, so no state machine could tell them apart.
+    """
+    functions = host.module("services.lambda_svc")
+    stock = functions._execute_function_warm
+
+    def execute(*arguments: Any, **named: Any) -> Any:
+        result = stock(*arguments, **named)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+            body["errorType"] = _type_of(str(body.get("errorMessage", "")), str(result.get("log", "")))
+        return result
+
+    functions._execute_function_warm = execute
+
+
+def _type_of(message: str, log: str) -> str:
+    """Read the class off the traceback, which ends the log."""
+    if message == "Worker process died":
+        return "Runtime.ExitError"
+    rest = f": {re.escape(message.partition(chr(10))[0])}" if message else "$"
+    found = re.findall(rf"^(?:[\w.<>]+\.)?(\w+){rest}", log, re.MULTILINE)
+    return found[-1] if found else "Runtime.HandlerError"

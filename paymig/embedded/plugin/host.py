@@ -66,6 +66,7 @@ _NEEDED = {
     "ministack.core.lambda_runtime": ("ensure_spawned", "release_worker"),
     "ministack.services.iam": ("_roles",),
     "ministack.services.lambda_svc": (
+        "_execute_function_warm",
         "_execution_record_for_config",
         "_get_func_record_for_ref_in_scope",
         "acquire_worker",

@@ -1,0 +1,122 @@
+"""Moving the writer by the state machine in AWS: started from here, watched from here, and not dependent on here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any
+
+from botocore.exceptions import ClientError
+from rich.text import Text
+
+from paymig.aws import stack
+from paymig.aws.session import code_of
+from paymig.cutover import driver
+from paymig.errors import Refused
+from paymig.operation import Operation
+from runtime_lambdas.runtime.journal.entry import Entry
+from runtime_lambdas.switchover.actions import Outcome
+from runtime_lambdas.switchover.decide import Wish
+from runtime_lambdas.switchover.phases import Step
+
+_OUTPUT = "SwitchoverStateMachineArn"
+_EVERY = 1.0  # seconds between two looks
+
+
+def run(at: Operation, wish: Wish, why: str) -> Outcome:
+    """Have the writer moved, and watch it. An execution that somebody started already for this is watched, too.
+
+    Raises:
+        Refused: it did not move: says why; or there is no state machine yet.
+    """
+    if wish is Wish.SWITCHOVER:
+        driver.demand_traffic(at)
+    before = max((entry.sequence for entry in at.journal.entries()), default=-1)
+    execution = _start(at, wish, why)
+    try:
+        for entry in _follow(at, execution, before):
+            _show(at, entry)
+    except KeyboardInterrupt:
+        at.console.say("Stopped watching; the move goes on in AWS. The same command watches it again.")
+        raise
+    done = _outcome(at, execution, before)
+    driver.turn_traffic(at, wish)
+    return done
+
+
+def _start(at: Operation, wish: Wish, why: str) -> str:
+    """Start an execution, unless one for the same wish in the same epoch is running; return its ARN.
+
+    Names are what makes it one: `switchover-0-1` is the first to move the writer out of epoch 0. The next number is
+    taken only where that one has ended.
+    """
+    found = stack.describe(at.aws, at.migration.full_name)
+    if found is None or _OUTPUT not in found.outputs:
+        raise Refused(f"the state machine of {at.migration.full_name} is not deployed", "paymig deploy makes it")
+    machine, client = found.outputs[_OUTPUT], at.aws.client("stepfunctions")
+    told = json.dumps({"who": at.aws.caller(), "why": why, "wish": str(wish)})
+    epoch = driver.state_of(at).epoch
+    for number in count(1):
+        name = f"{wish}-{epoch}-{number}"
+        try:
+            execution: str = client.start_execution(stateMachineArn=machine, name=name, input=told)["executionArn"]
+        except ClientError as error:
+            if code_of(error) != "ExecutionAlreadyExists":
+                raise
+            execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+            if client.describe_execution(executionArn=execution)["status"] != "RUNNING":
+                continue
+        at.console.say(f"Step Functions is at it: {execution}")
+        return execution
+    raise AssertionError("the numbers do not end")
+
+
+def _follow(at: Operation, execution: str, after: int) -> Iterator[Entry]:
+    """Yield what is written to the journal until the execution has ended."""
+    client = at.aws.client("stepfunctions")
+    running = True
+    while running:
+        # In this order: what the execution wrote before it ended is read after its end was seen.
+        running = client.describe_execution(executionArn=execution)["status"] == "RUNNING"
+        for entry in _entries(at, after):
+            after = entry.sequence
+            yield entry
+        if running:
+            time.sleep(_EVERY)
+
+
+def _outcome(at: Operation, execution: str, before: int) -> Outcome:
+    found = at.aws.client("stepfunctions").describe_execution(executionArn=execution)
+    if found["status"] != "SUCCEEDED":
+        raise Refused(_why(found), f"paymig history shows the steps; the execution is {execution}")
+    answer = json.loads(found["output"])
+    pauses = [entry.evidence.get("pause") for entry in _entries(at, before) if _opened(entry)]
+    return Outcome(answer["writer"], answer["epoch"], pauses[-1] if pauses else None)
+
+
+def _why(found: Mapping[str, Any]) -> str:
+    """Word why an execution failed: what the function raised stands as JSON in its cause."""
+    error, cause = found.get("error") or found["status"], found.get("cause") or ""
+    try:
+        message = json.loads(cause)["errorMessage"]
+    except (ValueError, TypeError, KeyError):
+        message = cause or "Step Functions gives no cause"
+    return f"{error}: {message}"
+
+
+def _entries(at: Operation, after: int) -> list[Entry]:
+    return [entry for entry in at.journal.entries() if entry.sequence > after]
+
+
+def _opened(entry: Entry) -> bool:
+    return (entry.step, entry.kind) == (Step.OPEN, "done")
+
+
+def _show(at: Operation, entry: Entry) -> None:
+    pause = entry.evidence.get("pause")
+    at.console.event({"event": "step", "step": entry.step, "what": entry.kind, "pause": pause})
+    if entry.kind != "intent":
+        clock = "" if pause is None else f"  writes paused for {pause:.3f} s"
+        at.console.say(Text(f"{entry.kind:7} {entry.step}{clock}"))
