@@ -49,8 +49,14 @@ def journal_table(aws: Aws) -> str | None:
 
 
 def propose(aws: Aws, role: str | None = None) -> change_set.ChangeSet | None:
-    """Prepare what is missing of the bootstrap stack; None when it is complete."""
+    """Prepare what is missing of the bootstrap stack; None when it is complete.
+
+    Raises:
+        Overtaken: another deploy is at work on it.
+    """
     found = stack.describe(aws, STACK)
+    if found is not None and found.busy:
+        raise change_set.overtaken(STACK)
     try:
         change_set.kind_for(found)
     except Refused as refused:

@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from paymig.aws.session import Aws, code_of
-from paymig.aws.stack import Stack
+from paymig.aws.stack import Stack, describe, is_absent
 from paymig.errors import AwsError, Refused, StackFailed
 from runtime_lambdas.rollback.keep import PREFIX, STARTED, VOID, void_change_sets
 from runtime_lambdas.runtime.waiting import paces
@@ -16,6 +17,8 @@ from runtime_lambdas.runtime.waiting import paces
 # Both spellings are AWS's own: the first from an update, the second from a change set.
 _EMPTY = ("No updates are to be performed", "didn't contain changes")
 _CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+_UNFIT = ("ValidationError", "AlreadyExistsException")
+"""What CloudFormation says of a stack that is in no condition for a change set, among other things."""
 _PATIENCE = 600
 
 
@@ -101,6 +104,7 @@ def propose(
     Raises:
         Refused: the stack's state allows no change.
         StackFailed: CloudFormation refused the template.
+        Overtaken: somebody else changed the stack meanwhile, or deleted the change set.
     """
     client = aws.client("cloudformation")
     kind = kind_for(stack)
@@ -121,13 +125,18 @@ def propose(
     except ClientError as error:
         # Nobody else makes this name: an attempt whose answer was lost had taken effect.
         if code_of(error) != "AlreadyExistsException" or name not in str(error):
+            if code_of(error) in _UNFIT and _condition(stack) != _condition(describe(aws, stack_name)):
+                raise overtaken(stack_name) from error
             raise
+    with _void_is_overtaken(stack_name):
+        return _reviewed(aws, stack_name, name, kind)
+
+
+def _reviewed(aws: Aws, stack_name: str, name: str, kind: Literal["CREATE", "UPDATE"]) -> ChangeSet | None:
     described = _settled(aws, stack_name, name)
     created, stack_id = described["ChangeSetId"], described["StackId"]
     if described["Status"] == "FAILED":
-        client.delete_change_set(ChangeSetName=created)
-        if kind == "CREATE":
-            client.delete_stack(StackName=stack_name)  # the empty shell that CREATE leaves behind
+        _delete(aws, created, stack_id, kind)
         reason = described.get("StatusReason", "")
         if any(phrase in reason for phrase in _EMPTY):
             return None
@@ -145,7 +154,7 @@ def execute(aws: Aws, change_set: ChangeSet) -> None:
     try:
         client.execute_change_set(ChangeSetName=change_set.id, ClientRequestToken=change_set.id.rpartition("/")[2])
     except ClientError as error:
-        if code_of(error) not in VOID:
+        if code_of(error) not in VOID and not is_absent(error):
             raise
         # Also what a repeated call says whose first attempt had taken effect.
         if _execution(aws, change_set) not in STARTED:
@@ -162,15 +171,17 @@ def clean(aws: Aws, stack: Stack | None) -> list[str]:
     """
     if stack is None or stack.status == "DELETE_COMPLETE":
         return []
-    return void_change_sets(aws.client("cloudformation"), stack.name)
+    try:
+        return void_change_sets(aws.client("cloudformation"), stack.name)
+    except ClientError as error:
+        if is_absent(error):
+            return []  # with the stack, whatever waited is gone
+        raise
 
 
 def discard(aws: Aws, change_set: ChangeSet) -> None:
     """Delete a change set that nobody wants, and the empty stack of one that would have created it."""
-    client = aws.client("cloudformation")
-    client.delete_change_set(ChangeSetName=change_set.id)
-    if change_set.kind == "CREATE":
-        client.delete_stack(StackName=change_set.stack_name)
+    _delete(aws, change_set.id, change_set.stack_id, change_set.kind)
 
 
 def overtaken(stack_name: str) -> Overtaken:
@@ -181,15 +192,42 @@ def overtaken(stack_name: str) -> Overtaken:
     )
 
 
+@contextmanager
+def _void_is_overtaken(stack_name: str) -> Iterator[None]:
+    """Whatever is asked of a change set: others may have deleted it right before, and its stack with it."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) in VOID or is_absent(error):
+            raise overtaken(stack_name) from error
+        raise
+
+
+def _condition(stack: Stack | None) -> tuple[str, str] | None:
+    return (stack.id, stack.status) if stack else None
+
+
+def _delete(aws: Aws, change_set_id: str, stack_id: str, kind: Literal["CREATE", "UPDATE"]) -> None:
+    """Delete a change set, and the empty stack that CREATE leaves behind unless others are at work in it."""
+    client = aws.client("cloudformation")
+    try:
+        client.delete_change_set(ChangeSetName=change_set_id)
+    except ClientError as error:
+        if code_of(error) not in VOID:
+            raise
+    if kind == "UPDATE":
+        return
+    found = describe(aws, stack_id)
+    if found is None or found.status != "REVIEW_IN_PROGRESS":
+        return  # another change set of it is being executed: deleting the stack would undo that
+    if not client.list_change_sets(StackName=stack_id)["Summaries"]:
+        client.delete_stack(StackName=stack_id)
+
+
 def _settled(aws: Aws, stack_name: str, name: str) -> dict[str, Any]:
     client = aws.client("cloudformation")
     for _ in paces(_PATIENCE):
-        try:
-            described: dict[str, Any] = client.describe_change_set(StackName=stack_name, ChangeSetName=name)
-        except ClientError as error:
-            if code_of(error) in VOID:
-                raise overtaken(stack_name) from error
-            raise
+        described: dict[str, Any] = client.describe_change_set(StackName=stack_name, ChangeSetName=name)
         if described["Status"] in ("CREATE_COMPLETE", "FAILED"):
             return described
     raise AwsError(f"the change set {name} of {stack_name} was not ready after {_PATIENCE} s", "paymig deploy again")
@@ -199,7 +237,7 @@ def _execution(aws: Aws, change_set: ChangeSet) -> str:
     try:
         described = aws.client("cloudformation").describe_change_set(ChangeSetName=change_set.id)
     except ClientError as error:
-        if code_of(error) in VOID:
+        if code_of(error) in VOID or is_absent(error):
             return ""
         raise
     return str(described["ExecutionStatus"])

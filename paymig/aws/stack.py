@@ -1,8 +1,9 @@
 """What CloudFormation says about a stack."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -66,8 +67,9 @@ def describe(aws: Aws, name: str) -> Stack | None:
 
 
 def resources(aws: Aws, name: str) -> Iterator[Resource]:
-    """List a stack's own resources, nested stacks included as such."""
-    for page in aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name):
+    """List a stack's own resources, nested stacks included as such; a stack that is gone has none."""
+    pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+    for page in _while_there(pages):
         for found in page["StackResourceSummaries"]:
             yield Resource(
                 logical_id=found["LogicalResourceId"],
@@ -75,6 +77,14 @@ def resources(aws: Aws, name: str) -> Iterator[Resource]:
                 type=found["ResourceType"],
                 status=found["ResourceStatus"],
             )
+
+
+def _while_there(pages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    try:
+        yield from pages
+    except ClientError as error:
+        if not is_absent(error):
+            raise
 
 
 def nested(aws: Aws, name: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Deploys that meet: two at once, one that was left alone, one that finds what somebody changed by hand."""
 
+import functools
 import json
 import os
 import signal
@@ -7,21 +8,24 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
 from compiler.compile import compile_spec
-from paymig.aws import change_set, stack, weights
+from paymig.aws import bootstrap, change_set, stack, weights
 from paymig.aws.weights import Weights
 from paymig.console import Console
 from paymig.deploy import Deployer, record_of
 from paymig.embedded.faults import Fault
 from paymig.errors import Refused, StackFailed
+from paymig.follow import Watch
 from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import open_stage
 from runtime_lambdas.runtime.journal.lease import LeaseLost
+from schemas.load import load
 from tests.paymig.operators import Operator, another, history, hooked, live, paused
 
 PATIENCE = 30
@@ -57,7 +61,6 @@ def until_busy(aws, spec) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.campaign  # a race that a busy machine decides; see docs/fine-print.md
 def test_a_second_deploy_follows_the_one_under_way(deployed, slow, spec, capsys):
     changed = with_memory(spec, 1280)
     slow(Fault(logical_id="Function", operation="update", delay=1.5))
@@ -71,7 +74,6 @@ def test_a_second_deploy_follows_the_one_under_way(deployed, slow, spec, capsys)
     assert "following what is under way" in said
 
 
-@pytest.mark.campaign  # a race that a busy machine decides; see docs/fine-print.md
 def test_a_follower_hears_of_the_failure_and_its_cause(deployed, slow, spec):
     changed = with_memory(spec, 1536)
     slow(Fault(logical_id="Function", operation="update", delay=1.0, error="the fault of this test", times=1))
@@ -82,13 +84,63 @@ def test_a_follower_hears_of_the_failure_and_its_cause(deployed, slow, spec):
     assert isinstance(first.end(), StackFailed)
 
 
-@pytest.mark.campaign  # a race that a busy machine decides; see docs/fine-print.md
 def test_two_first_deploys_at_once_end_with_one_stack(stage, spec):
     """Before the first deploy there is no lease to take: the table that holds it is being made."""
     both = [Operator(lambda: deploy(another(stage), spec)) for _ in range(2)]
     ended = [one.end() for one in both]
     outcomes = {getattr(one, "outcome", repr(one)) for one in ended}
     assert outcomes in ({"created", "followed"}, {"created", "unchanged"})
+
+
+@functools.cache
+def compiled(file: str):
+    return compile_spec(load(Path(file)))
+
+
+def make_bootstrap(aws, spec):
+    watch = Watch(aws, compiled(spec.file), Console())
+    return bootstrap.ensure(aws, watch.execute, watch.settle)
+
+
+def is_faster(aws, spec) -> None:
+    make_bootstrap(aws, spec)
+
+
+def cleans_up(aws, spec) -> None:
+    change_set.clean(aws, stack.describe(aws, bootstrap.STACK))
+
+
+def deletes(aws, spec) -> None:
+    found = stack.describe(aws, bootstrap.STACK)
+    if found is not None and found.status == "REVIEW_IN_PROGRESS":
+        aws.client("cloudformation").delete_stack(StackName=bootstrap.STACK)
+
+
+@pytest.mark.parametrize("meddle", [is_faster, cleans_up, deletes])
+def test_whenever_another_first_deploy_comes_between_there_is_one_bootstrap_stack(stage, spec, meddle):
+    """At each call to CloudFormation in turn: whatever was waiting may be gone, and all of it may be made."""
+    index, calls = 0, 1
+    while index < calls:
+        aws = another(stage)
+        count = 0
+
+        def between(**_):
+            nonlocal count
+            count += 1
+            if count == index + 1:  # noqa: B023 - called within this turn
+                meddle(another(stage), spec)
+
+        with hooked(aws, "cloudformation", "", between):
+            made = make_bootstrap(aws, spec)
+        calls = count
+        found = stack.describe(aws, bootstrap.STACK)
+        assert found.status == "CREATE_COMPLETE", index
+        assert (made.bucket, made.journal_table) == (found.outputs["ArtifactBucket"], found.outputs["JournalTable"])
+        assert not list(aws.client("cloudformation").list_change_sets(StackName=found.name)["Summaries"])[1:], index
+        aws.client("cloudformation").delete_stack(StackName=found.id)
+        Watch(aws, compiled(spec.file), Console()).settle(found.id)
+        index += 1
+    assert calls > 8
 
 
 def command(stage, spec, *arguments: str) -> subprocess.Popen:
