@@ -115,7 +115,7 @@ def moving() -> dict[str, Any]:
                 "Default": "Continue",
             },
             "Continue": task({**act, "first": False}, ResultPath="$.last", Retry=died, Catch=give_up, Next="Finished?"),
-            "Moved": {"Type": "Succeed", "OutputPath": "$.last"},
+            "Moved": {"Type": "Pass", "OutputPath": "$.last", "End": True},
             "Undo": task(
                 {"action": "undo", **told},
                 ResultPath="$.undone",
