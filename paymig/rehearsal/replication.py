@@ -56,7 +56,7 @@ def marker(play: Play, timeout: float) -> float:
 
 
 def resume(play: Play) -> None:
-    """Type the start again: PostgreSQL disables a subscription whose server broke the connection."""
+    """Type the start again, as after a pause; a server that died is followed again without it."""
     play.type("replicate start")
 
 

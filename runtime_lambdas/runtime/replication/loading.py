@@ -25,10 +25,20 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_stat_progress_copy p ON p.relid = r.srrelid AND p.type = 'CALLBACK'
 WHERE r.srsubid = %s
 """
+_BROKEN_OFF = """
+SELECT n.nspname || '.' || c.relname
+FROM pg_subscription_rel r
+JOIN pg_class c ON c.oid = r.srrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE r.srsubid = %s AND r.srsubstate IN ('d', 'f') AND NOT EXISTS (
+    SELECT FROM pg_stat_subscription w WHERE w.subid = r.srsubid AND w.relid = r.srrelid AND w.pid IS NOT NULL)
+ORDER BY 1
+"""
 _ERRORS = "SELECT to_jsonb(s) FROM pg_stat_subscription_stats s WHERE subid = %s"
 _KNOWN_ERRORS = {
-    "apply_error_count": "changes that could not be applied",
-    "sync_error_count": "loads that failed",
+    # A connection that broke counts as well, and the server does not tell the two apart.
+    "apply_error_count": "times that applying broke off",
+    "sync_error_count": "times that a load broke off",
     "confl_insert_exists": "inserted rows that were there already",
     "confl_update_exists": "updates to a key that was there already",
     "confl_multiple_unique_conflicts": "rows that clashed with several others",
@@ -43,6 +53,12 @@ def states(running: cursor, subscription: int) -> dict[str, tuple[TableState, in
         query = query.replace("coalesce(p.tuples_processed, 0)", "0")
     running.execute(query, (subscription,))
     return {name: (_STATES[state], rows) for name, state, rows in running.fetchall()}
+
+
+def broken_off(running: cursor, subscription: int) -> list[str]:
+    """Return the tables whose load was begun and that no worker is loading now."""
+    running.execute(_BROKEN_OFF, (subscription,))
+    return [name for (name,) in running.fetchall()]
 
 
 def errors(running: cursor, subscription: int) -> dict[str, int]:

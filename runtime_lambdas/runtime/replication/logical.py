@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg2.extensions import cursor
 
@@ -29,6 +29,8 @@ from runtime_lambdas.runtime.writer import Side
 
 _FILTERS_BY_ORIGIN = 16
 _DOUBT_SECONDS = 0.25  # how long a beat may take before the slot is asked whether it can still arrive
+_COUNTS_ERRORS = 15
+_PROOF_SECONDS = 2.0  # how long a beat may take that proves, after an error, that changes are applied again
 _SUFFIXES: dict[Side, str] = {"source": "fwd", "target": "rev"}
 _AGAIN = "`paymig replicate stop --retire`, empty the target's tables, and start again"
 
@@ -68,7 +70,10 @@ class Logical:
             raise NotReady("; ".join(refused))
         self._connections.admin(self.origin, lambda running: publication.identify(running, tables))
         self._connections.admin(self.origin, lambda running: publication.publish(running, self.name, tables))
-        if self._copies or self._subscription() is not None:
+        if self._subscription() is not None:
+            self._connections.admin(self._destination, lambda running: subscription.keep_trying(running, self.name))
+            return
+        if self._copies:
             return
         refuse_unlike(tables, self._tables(self._destination), self._destination)
         for side in (self.origin, self._destination):
@@ -279,20 +284,49 @@ class Logical:
             problems.append(f"The {self.origin} has no slot {self.name} any more: {_AGAIN}.")
         elif place.lost:
             problems.append(f"The slot {self.name} on the {self.origin} was invalidated: {_AGAIN}.")
-        ran_into = self._connections.admin(self._destination, lambda running: loading.errors(running, found.oid))
+        ran_into = self._errors(found)
+        counted = ", ".join(f"{count} {words}" for words, count in ran_into.items()) or "no errors counted"
         if not found.enabled and not found.paused:
-            counted = ", ".join(f"{count} {words}" for words, count in ran_into.items()) or "its owner may have done it"
             problems.append(
-                f"The subscription {self.name} was disabled ({counted}): the log of the {self._destination}'s server "
-                "says why. Mend that, then `paymig replicate start` goes on where it stopped."
+                f"The subscription {self.name} was disabled ({counted}), and not by paymig: the log of the "
+                f"{self._destination}'s server may say why. `paymig replicate start` goes on where it stopped."
             )
-        elif found.enabled and not found.working and place is not None and not place.active:
-            counted = ", ".join(f"{count} {words}" for words, count in ran_into.items()) or "none counted"
-            problems.append(
-                f"The subscription {self.name} has no worker at this moment; it is started again every few seconds. "
-                f"If that lasts, the {self._destination} does not reach the {self.origin} (errors: {counted})."
-            )
+        elif found.enabled and place is not None and not place.lost:
+            if self._halts(found, place, ran_into):
+                problems.append(
+                    f"The subscription {self.name} has no worker at this moment ({counted}); it is started again every "
+                    f"few seconds. If that lasts, the {self._destination} does not reach the {self.origin}, or has "
+                    "rows that keep a change from being applied: the log of its server says which. Once that is "
+                    "mended, it goes on by itself where it stopped."
+                )
+            stopped = self._connections.admin(self._destination, lambda running: loading.broken_off(running, found.oid))
+            if stopped:
+                problems.append(
+                    f"The load of {', '.join(stopped)} broke off ({counted}); it is tried again every few seconds. If "
+                    f"that lasts, the log of the {self._destination}'s server says why."
+                )
         return problems
+
+    def _halts(self, found: Subscription, place: Slot, errors: Mapping[str, int]) -> bool:
+        """Whether the worker is away, also where it was back for the moment of the look, to run into the same error."""
+        if not found.working and not place.active:
+            return True
+        uncounted = self._connections.major(self._destination) < _COUNTS_ERRORS
+        if not (errors or uncounted or not found.working) or not self._follows_the_heartbeat():
+            return False
+        beat = self._connections.admin(self.origin, self._beat)
+
+        def seen() -> Beat | None:
+            return self._connections.admin(self._destination, lambda running: heartbeat.read(running, self.origin))
+
+        if heartbeat.wait(seen, beat.number, _PROOF_SECONDS) is not None:
+            return False
+        # With a worker it may be behind a large transaction.
+        now = self._subscription()
+        return now is not None and now.enabled and (not now.working or self._errors(now) != errors)
+
+    def _errors(self, found: Subscription) -> dict[str, int]:
+        return self._connections.admin(self._destination, lambda running: loading.errors(running, found.oid))
 
     def _subscription(self) -> Subscription | None:
         return self._connections.admin(self._destination, lambda running: subscription.read(running, self.name))

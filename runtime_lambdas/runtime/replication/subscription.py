@@ -78,8 +78,6 @@ def create(running: cursor, name: str, connection: str, *, copy: bool, origin_no
     }
     if major < 14:
         options["streaming"] = False  # large transactions of a 13 would be streamed by nobody
-    if major >= 15:
-        options["disable_on_error"] = True
     if origin_none:
         options["origin"] = "none"
     _keep_out_of_logs(running)
@@ -107,9 +105,16 @@ def reach(running: cursor, name: str, connection: str) -> None:
 
 
 def enable(running: cursor, name: str) -> None:
-    """Let it work."""
+    """Let it work; in a transaction."""
+    keep_trying(running, name)
     _mark(running, name, paused=False)
     running.execute(sql.SQL("ALTER SUBSCRIPTION {} ENABLE").format(sql.Identifier(name)))
+
+
+def keep_trying(running: cursor, name: str) -> None:
+    """Let its worker come back after every error: to the server, a connection that broke is one like any other."""
+    if running.connection.server_version >= 150000:
+        running.execute(sql.SQL("ALTER SUBSCRIPTION {} SET (disable_on_error = false)").format(sql.Identifier(name)))
 
 
 def disable(running: cursor, name: str) -> None:

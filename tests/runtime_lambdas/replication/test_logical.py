@@ -7,9 +7,10 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
+from paymig.embedded.postgres import VOLATILE, Postgres
 from runtime_lambdas.runtime.replication import heartbeat, publication, slot, subscription
 from runtime_lambdas.runtime.replication.engine import Broken, NotReady
-from tests.runtime_lambdas.replication.pair import PAIRS, Load, continue_numbers, fill, until
+from tests.runtime_lambdas.replication.pair import PAIRS, SETTINGS, Load, Pair, continue_numbers, fill, until
 
 
 def test_a_load_under_way_and_the_changes_after_it(pair):
@@ -242,20 +243,87 @@ def test_a_start_that_died_anywhere_is_finished_by_the_next(modern, monkeypatch)
     ) == [(1,)]
 
 
-def test_an_error_of_the_worker_is_told_and_the_start_after_it_goes_on(modern):
-    engine = modern.loaded()
-    modern.target.run("INSERT INTO payments SELECT gen_random_uuid(), 'twice', 'd', 'Zoë', NULL, 1, 'EUR', 'captured'")
-    modern.source.run("INSERT INTO payments SELECT gen_random_uuid(), 'twice', 'd', 'Zoë', NULL, 1, 'EUR', 'captured'")
-    until(lambda: engine.progress().state == "failed")
-    [problem] = engine.progress().problems
-    assert "was disabled" in problem
-    assert "1 changes that could not be applied" in problem
-    with pytest.raises(NotReady, match="was disabled"):
+ROW = "INSERT INTO payments SELECT gen_random_uuid(), 'twice', 'd', 'Zoë', NULL, 1, 'EUR', 'captured'"
+STICKS = "SELECT subenabled, subdisableonerr FROM pg_subscription WHERE subname = %s"
+
+
+def test_a_change_that_can_not_be_applied_is_told_until_it_can_and_then_it_goes_on_by_itself(pair):
+    engine = pair.loaded()
+    pair.target.run(ROW)
+    pair.source.run(ROW)
+    query = "SELECT apply_error_count FROM pg_stat_subscription_stats WHERE subname = %s"
+    until(lambda: pair.target.run(query, engine.name) > [(2,)])
+    for _ in range(10):  # whether a worker is just trying again or not
+        progress = engine.progress()
+        assert progress.state == "failed"
+        assert not progress.loaded
+        [problem] = progress.problems
+        assert "times that applying broke off" in problem
+        assert "it goes on by itself" in problem
+    with pytest.raises(NotReady, match="times that applying broke off"):
         engine.marker(0.5)
-    modern.target.run("DELETE FROM payments WHERE idempotency_key = 'twice'")
+    assert not engine.lag(0.5).arrived
+    pair.target.run("DELETE FROM payments WHERE idempotency_key = 'twice'")
+    engine.marker(10)
+    assert pair.source.digest() == pair.target.digest()
+    progress = engine.progress()
+    assert (progress.state, progress.problems) == ("replicating", ())
+
+
+def test_a_load_that_can_not_succeed_is_told_and_then_it_goes_on_by_itself(modern):
+    modern.target.run("ALTER TABLE payments ADD CONSTRAINT small CHECK (amount < 50)")
+    fill(modern.source, 100)
+    engine = modern.forward()
+    engine.prepare()
     engine.start()
+    until(lambda: "The load of public.payments broke off" in " ".join(engine.progress().problems))
+    assert engine.progress().state in ("failed", "loading")
+    modern.target.run("ALTER TABLE payments DROP CONSTRAINT small")
+    until(lambda: engine.progress().loaded)
     engine.marker(10)
     assert modern.source.digest() == modern.target.digest()
+
+
+def test_a_subscription_that_an_error_would_disable_is_altered(pair):
+    engine = pair.loaded()
+    for mend in (engine.prepare, engine.start):
+        pair.target.run(f"ALTER SUBSCRIPTION {engine.name} SET (disable_on_error = true)")
+        assert pair.target.run(STICKS, engine.name) == [(True, True)]
+        mend()
+        assert pair.target.run(STICKS, engine.name) == [(True, False)]
+    pair.target.run(f"ALTER SUBSCRIPTION {engine.name} DISABLE")
+    [problem] = engine.progress().problems
+    assert "was disabled" in problem
+    engine.start()
+    engine.marker(10)
+
+
+@pytest.mark.parametrize("older", [16, 15])
+def test_a_publisher_that_dies_under_load_is_followed_again_by_itself(servers, older):
+    durable = {name: value for name, value in SETTINGS.items() if name not in VOLATILE}
+    with Postgres.start(older, {**durable, "fsync": "off"}) as dying:
+        pair = Pair(dying, servers[18])
+        try:
+            engine = pair.loaded()
+            with Load(pair.login("source", "application")) as load:
+                for _ in range(2):
+                    made = len(load.acknowledged)
+                    until(lambda made=made: len(load.acknowledged) > made + 50)
+                    dying.kill()
+                    dying.restart()
+                    engine.close()
+                    made = len(load.acknowledged)
+                    until(lambda made=made: len(load.acknowledged) > made + 50)
+            assert load.failures  # the connections did break
+            engine.marker(20)
+            assert pair.source.digest() == pair.target.digest()
+            paid = {id_ for (id_,) in pair.target.run("SELECT id::text FROM payments")}
+            assert paid >= set(load.acknowledged)
+            progress = engine.progress()
+            assert (progress.state, progress.problems) == ("replicating", ())
+            assert pair.target.run(STICKS, engine.name) == [(True, False)]
+        finally:
+            pair.end()
 
 
 def test_what_can_not_be_replicated_is_refused_before_anything_is_done(modern):
