@@ -48,7 +48,10 @@ def rule_of(migration: Migration, step: str) -> Rule:
     if step == SWITCHOVER:
         return migration.cutover.switchover.approval
     share = Decimal(step.removesuffix("%"))
-    return next((known.approval for known in migration.cutover.steps if known.to >= share), "none")
+    for known in migration.cutover.steps:
+        if known.to >= share:
+            return known.approval
+    return "none"
 
 
 def digest(aws: Aws, spec: Spec, journal: Journal) -> str:

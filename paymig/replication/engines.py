@@ -41,7 +41,7 @@ def engine_for(
 
     root = stack.describe(aws, migration.full_name)
     outputs = root.outputs if root else {}
-    tasks = {side: outputs[name] for name, side in _TASKS.items() if name in outputs}
+    tasks: dict[Side, str] = {side: outputs[name] for name, side in _TASKS.items() if name in outputs}
     if "source" not in tasks:
         raise Refused(f"{migration.full_name} has no DMS task yet", "paymig deploy makes it; it starts nothing")
     return Dms(migration.full_name, aws.client("dms"), tasks, logins, tables.include, tables.exclude)

@@ -153,6 +153,7 @@ def command(stage, spec, *arguments: str) -> subprocess.Popen:
     )
 
 
+@pytest.mark.campaign
 def test_ctrl_c_stops_following_and_the_next_deploy_goes_on(stage, spec):
     stage.embedded.faults(Fault(logical_id="Cluster", operation="create", delay=6))
     left = command(stage, spec, "deploy", spec.file, "--yes", "--format", "json")

@@ -32,8 +32,9 @@ def test_an_example_deploys_serves_and_goes(name: str) -> None:
         assert against_deployed(stage.aws, deployer.compiled).changes == ()
         assert deployer.run(yes=True).outcome == "unchanged"
         share = int(migration.cutover.steps[0].to)
-        shift(stage.aws, spec, share)
-        assert weights.read(stage.aws, record_of(migration)) == weights.Weights.to_new(share)
+        if migration.cutover.steps[0].approval == "none":
+            shift(stage.aws, spec, share)
+            assert weights.read(stage.aws, record_of(migration)) == weights.Weights.to_new(share)
         if name == "own-api":
             check_statements(stage, host)
         if name == "together":

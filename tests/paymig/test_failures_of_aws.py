@@ -97,6 +97,7 @@ TROUBLE = st.tuples(st.sampled_from(sorted(COMMANDS)), st.floats(0, 1), st.sampl
 CALLS = {"shift": 19, "rollback": 18, "deploy": 200}
 
 
+@pytest.mark.campaign
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(TROUBLE, min_size=1, max_size=5))
 def test_in_any_order_and_whatever_fails_the_next_command_completes_and_only_shift_and_rollback_move(stage, troubles):

@@ -77,6 +77,7 @@ def test_a_rehearsal_ends_with_the_proof(folder, name):
     assert left_behind(folder) == []
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_nothing_is_left_of_a_rehearsal_that_is_ended(folder, number, code):
     running = start(folder, str(SPECS / "payments.yaml"), *QUICK, start_new_session=True)

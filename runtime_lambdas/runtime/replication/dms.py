@@ -113,7 +113,9 @@ class Dms:
         if not state.began:
             return Progress("absent")
         statistics = {f"{one['SchemaName']}.{one['TableName']}": one for one in self._moves.statistics()}
-        known = {name: (_state(one), int(one.get("FullLoadRows", 0))) for name, one in statistics.items()}
+        known: dict[str, tuple[TableState, int]] = {
+            name: (_state(one), int(one.get("FullLoadRows", 0))) for name, one in statistics.items()
+        }
         tables = loading.compose(self._tables(self.origin), self._tables(self._destination), known)
         problems = [*self._problems(state), *_findings(statistics)]
         if problems:

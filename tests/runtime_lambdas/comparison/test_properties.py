@@ -127,6 +127,7 @@ def oldest(databases):
         yield Pair(Side(server, "compared"), databases.target)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("between", ["databases", "oldest"])
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
