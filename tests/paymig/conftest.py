@@ -37,16 +37,3 @@ def deploy(stage: Stage):
         return Deployer(stage.aws, spec, compile_spec(spec), Console()).run(yes=True)
 
     return run
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "campaign: every call of every command fails in every way; takes long")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave campaigns out unless they are asked for by `-m`."""
-    if "campaign" in config.getoption("markexpr"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("campaign")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
