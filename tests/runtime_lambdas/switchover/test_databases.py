@@ -229,9 +229,11 @@ def test_a_row_damaged_while_it_is_prepared_is_found_at_the_fence(stage):
         # As if it came from elsewhere: otherwise the way back would take it to the source at once.
         stage.pair.target.run(
             "SELECT pg_replication_origin_create('elsewhere'), pg_replication_origin_session_setup('elsewhere');"
-            "DELETE FROM transactions WHERE id = (SELECT min(id) FROM transactions)"
+            "DELETE FROM transactions WHERE id = (SELECT min(id) FROM transactions);"
+            # A session that has only been told to end would hold the origin a moment longer.
+            "SELECT pg_replication_origin_session_reset();"
+            "SELECT pg_replication_origin_drop('elsewhere')"
         )
-        stage.pair.target.run("SELECT pg_replication_origin_drop('elsewhere')")
         return evidence
 
     databases._prepare = damaged
