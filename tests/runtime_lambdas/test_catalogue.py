@@ -158,14 +158,14 @@ def test_a_sequence_that_a_partition_owns_is_its_root_s(running):
 
 
 def test_a_sequence_that_may_not_be_read_is_no_guess(running):
-    running.execute("CREATE ROLE reader; GRANT USAGE ON SCHEMA pay TO reader; SET ROLE reader")
+    running.execute("CREATE ROLE onlooker; GRANT USAGE ON SCHEMA pay TO onlooker; SET ROLE onlooker")
     try:
         chosen = read_tables(running, ["pay.parted"])
         assert len(chosen) == 1
         with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied for sequence"):
             read_sequences(running, chosen)
     finally:
-        running.execute("RESET ROLE; DROP OWNED BY reader; DROP ROLE reader")
+        running.execute("RESET ROLE; DROP OWNED BY onlooker; DROP ROLE onlooker")
 
 
 @given(st.text("ab._%$", min_size=1), st.text("ab._%$\n", min_size=1), st.text("ab_%$", min_size=1))
