@@ -8,6 +8,7 @@ from paymig.errors import Refused
 from paymig.operation import Operation
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.history import Damaged, State
+from runtime_lambdas.switchover.phases import BACK
 
 
 def undo(at: Operation, why: str, cloud: bool = False) -> None:
@@ -28,17 +29,26 @@ def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None, clo
     """Move the writer back to the source.
 
     Returns:
-        False where the source is the writer already.
+        False where the source is the writer already, and open.
 
     Raises:
         Refused: replication to the source does not work, and the loss was not accepted; or the way back has ended.
         NotConfirmed: the operator declined.
     """
     state = _state(at)
-    if state.writer == "source":
+    left_over = state.attempt is not None and state.attempt.way == BACK and state.attempt.committed
+    if state.writer == "source" and not left_over:
         return False
     from paymig.cutover import driver, in_cloud
 
+    if left_over:
+        # The source is the writer and may still be fenced: nothing is asked, since nobody can pay until it is open.
+        at.console.say("A way back has passed its point of no return: completing it")
+        if cloud:
+            driver.finish(at, in_cloud.run(at, Wish.SWITCHBACK, why))
+        else:
+            driver.finish(at, driver.run(at, Wish.SWITCHBACK, why, over=True))
+        return True
     if state.ending:
         raise Refused("the way back has ended: `paymig finalize` stopped the replication to the source")
     if cloud:

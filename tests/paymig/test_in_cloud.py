@@ -18,6 +18,7 @@ from paymig.operation import Operation
 from paymig.replication import run
 from paymig.replication.engines import engine_for
 from runtime_lambdas.runtime.journal.hold import hold
+from runtime_lambdas.switchover import databases as moves
 from runtime_lambdas.switchover.decide import Wish
 from schemas.load import load
 from tests.paymig.conftest import SPECS
@@ -118,3 +119,29 @@ def executions(stage):
     client = stage.aws.client("stepfunctions")
     [machine] = [one for one in client.list_state_machines()["stateMachines"] if one["name"].endswith("-move")]
     return client.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
+
+
+class Died(BaseException):
+    """The operator's process is gone."""
+
+
+@pytest.mark.parametrize("cloud", [(), ("--in-cloud",)])
+def test_a_way_back_that_died_past_its_point_of_no_return_is_completed_by_rollback(
+    stage, spec, replicating, capsys, monkeypatch, cloud
+):
+    """Until then nobody can pay: the target is fenced for good, and the source is not open yet."""
+    code, said = command(capsys, "switchover")
+    assert code == 0, said
+
+    def die(*_):
+        raise Died
+
+    with monkeypatch.context() as last_moment, pytest.raises(Died):
+        last_moment.setattr(moves.Databases, "_open", die)
+        main(["rollback", str(FILE), "--yes"])
+    assert [may_pay(replicating, side, "nowhere") for side in ("source", "target")] == [False, False]
+
+    code, said = command(capsys, "rollback", *cloud)
+    assert code == 0, said
+    assert json.loads(said.out.splitlines()[-1])["writer"] == "source"
+    assert [may_pay(replicating, side, "back") for side in ("source", "target")] == [True, False]
