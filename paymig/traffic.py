@@ -198,7 +198,11 @@ class Shifter:
         started = time.monotonic()
         evidence = {"before": str(before), "after": str(after), "from": before.share}
         with holding.step("move the traffic", **evidence) as reached_there:
-            weights.write(self.aws, self._record, after, instead_of=before)
+            try:
+                weights.write(self.aws, self._record, after, instead_of=before)
+            except PaymigError:
+                holding.check()  # a rollback that undid it before it was read back is the better news
+                raise
             _yield_to_rollback(self.aws, self._record, holding, before, after)
             seconds = time.monotonic() - started
             reached_there |= {"live": str(after), "from": before.share, "seconds": round(seconds, 3)}

@@ -43,10 +43,11 @@ def test_an_alarm_takes_the_traffic_back_and_the_journal_tells(stage, spec, alar
     assert entry.why.startswith("alarm ")
 
 
-def test_an_alarm_beats_a_shift_that_is_about_to_write(stage, spec, alarm):
+@pytest.mark.parametrize("call", ["ChangeResourceRecordSets", "GetChange"])
+def test_an_alarm_beats_a_shift_that_is_about_to_write_or_to_read_back(stage, spec, alarm, call):
     record = record_of(spec.migration)
     alice = another(stage)
-    with paused(alice, "route53", "ChangeResourceRecordSets") as (reached, go_on):
+    with paused(alice, "route53", call) as (reached, go_on):
         late = Operator(lambda: shift(alice, spec, 50))
         assert reached.wait(30)
         alarm()
