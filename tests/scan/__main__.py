@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from compiler.bootstrap import bootstrap
-from compiler.compile import compile_spec
+from compiler.compile import Compiled, compile_spec
 from compiler.lint import lint
 from schemas.load import load
 from tests.examples import EXAMPLES, SPECS
@@ -51,21 +54,27 @@ def _install(*command: str, folder: Path = ROOT) -> None:
         sys.exit(f"{' '.join(command)} failed:\n{(done.stderr or done.stdout)[-2000:]}")
 
 
-def compile_to(name: str) -> tuple[Path, list[Finding]]:
-    """Compile an example; gives its folder of templates and cfn-lint's findings, warnings and notes among them."""
-    compiled = compile_spec(load(SPECS / f"{name}.yaml"))
-    folder = BUILD / name
+def write(templates: Mapping[str, bytes], folder: Path) -> None:
+    folder.mkdir()
+    for name, body in templates.items():
+        (folder / f"{name}.json").write_bytes(body)
+
+
+def written(folder: Path) -> Iterator[Compiled]:
+    """Compile every example, and the bootstrap, each to a folder of its own in this one."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for template, body in compiled.templates.items():
-        (folder / f"{template}.json").write_bytes(body)
-    return folder, [Finding("cfn-lint", name, "", one.code, one.message) for one in lint(compiled)]
+    write({"bootstrap": bootstrap()}, folder / "bootstrap")
+    for name in EXAMPLES:
+        compiled = compile_spec(load(SPECS / f"{name}.yaml"))
+        write(compiled.templates, folder / name)
+        yield compiled
 
 
 def exempted(templates: Path) -> set[Place]:
     """What the resources' own metadata excepts."""
     found: set[Place] = set()
-    for path in templates.glob("*.json"):
+    for path in templates.glob("*/*.json"):
         for logical_id, resource in json.loads(path.read_bytes())["Resources"].items():
             metadata: dict[str, Any] = resource.get("Metadata", {})
             entries = [
@@ -77,24 +86,29 @@ def exempted(templates: Path) -> set[Place]:
     return found
 
 
+def linted(examples: Sequence[Compiled]) -> list[Finding]:
+    """What cfn-lint finds, warnings and notes among it."""
+    return [
+        Finding("cfn-lint", one.migration.name, "", found.code, found.message) for one in examples for found in lint(one)
+    ]
+
+
+def on_printed(tools: Tools, examples: Sequence[Compiled]) -> list[Finding]:
+    """What parliament finds in what `paymig policy` prints."""
+    found = judged(tools, [one for compiled in examples for one in printed(compiled)])
+    return [one for one in found if not accepted(one.rule, one.text)]
+
+
 def main() -> int:
     tools = install()
-    found: list[Finding] = []
-    exceptions: set[Place] = set()
-    for name in EXAMPLES:
-        folder, own = compile_to(name)
-        found += own
-        exceptions |= exempted(folder)
-        for scanner in SCANNERS:
-            found += scanner(tools, folder)
-        on_policies = judged(tools, list(printed(load(SPECS / f"{name}.yaml"))))
-        found += [one for one in on_policies if not accepted(one.rule, one.text)]
-    standing = BUILD / "bootstrap"
-    standing.mkdir(exist_ok=True)
-    (standing / "bootstrap.json").write_bytes(bootstrap())
-    exceptions |= exempted(standing)
-    for scanner in SCANNERS:
-        found += scanner(tools, standing)
+    templates = BUILD / "templates"
+    examples = list(written(templates))
+    # Each is a process of its own.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = [pool.submit(scanner, tools, templates) for scanner in SCANNERS]
+        running += [pool.submit(on_printed, tools, examples), pool.submit(linted, examples)]
+        found = [one for scan in running for one in scan.result()]
+    exceptions = exempted(templates)
     places = {(one.template, one.resource, one.rule) for one in found}
     stale = [Finding("exceptions", *place, "this exception excepts nothing") for place in sorted(exceptions - places)]
     open_ = [one for one in dict.fromkeys(found) if (one.template, one.resource, one.rule) not in exceptions]

@@ -1,10 +1,10 @@
-"""The scanners: each gets a folder of templates and gives what it finds, exempted or not."""
+"""The scanners: each gets a folder with a folder of templates for each spec, and gives what it finds, exempted or not."""
 
 import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,13 +44,13 @@ def checkov(tools: Tools, templates: Path) -> list[Finding]:
 
 
 def cdk_nag(tools: Tools, templates: Path) -> list[Finding]:
-    names = sorted(path.name for path in templates.glob("*.json"))
-    answer = json.loads(_run(["node", HERE / "nag.js", *names], templates, NODE_PATH=str(tools.modules)))
+    files = sorted(templates.glob("*/*.json"))
+    answer = json.loads(_run(["node", HERE / "nag.js", *files], templates, NODE_PATH=str(tools.modules)))
     return [Finding("cdk-nag", one["template"], one["resource"], one["rule"], one["text"]) for one in answer]
 
 
 def parliament(tools: Tools, templates: Path) -> list[Finding]:
-    return judged(tools, list(policies(_contents(templates))))
+    return judged(tools, [one for contents in _specs(templates) for one in policies(contents)])
 
 
 def judged(tools: Tools, found: Sequence[tuple[str, str, Any]]) -> list[Finding]:
@@ -63,12 +63,15 @@ def judged(tools: Tools, found: Sequence[tuple[str, str, Any]]) -> list[Finding]
 def detect_secrets(tools: Tools, templates: Path) -> list[Finding]:
     # A file for each resource: it tells no more than a file and a line.
     with tempfile.TemporaryDirectory(prefix="paymig-scan-") as folder:
-        for name, template in _contents(templates).items():
-            for logical_id, resource in template["Resources"].items():
-                text = json.dumps({key: value for key, value in resource.items() if key != "Metadata"}, indent=1)
-                Path(folder, f"{name}.{logical_id}.json").write_text(text)
-            rest = {key: value for key, value in template.items() if key != "Resources"}
-            Path(folder, f"{name}..json").write_text(json.dumps(rest, indent=1))
+        for number, contents in enumerate(_specs(templates)):
+            place = Path(folder, str(number))
+            place.mkdir()
+            for name, template in contents.items():
+                for logical_id, resource in template["Resources"].items():
+                    text = json.dumps({key: value for key, value in resource.items() if key != "Metadata"}, indent=1)
+                    (place / f"{name}.{logical_id}.json").write_text(text)
+                rest = {key: value for key, value in template.items() if key != "Resources"}
+                (place / f"{name}..json").write_text(json.dumps(rest, indent=1))
         answer = json.loads(_run([tools.python.parent / "detect-secrets", "scan", "--all-files", "."], Path(folder)))
     return [
         Finding("detect-secrets", *Path(file).stem.split(".", 1), one["type"], f"line {one['line_number']}")
@@ -80,8 +83,10 @@ def detect_secrets(tools: Tools, templates: Path) -> list[Finding]:
 SCANNERS = (checkov, cdk_nag, parliament, detect_secrets)
 
 
-def _contents(templates: Path) -> dict[str, Any]:
-    return {path.stem: json.loads(path.read_text()) for path in sorted(templates.glob("*.json"))}
+def _specs(templates: Path) -> Iterator[dict[str, Any]]:
+    """Yield the templates of each spec, by name."""
+    for folder in sorted(templates.iterdir()):
+        yield {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
 def _run(
