@@ -89,7 +89,9 @@ def exempted(templates: Path) -> set[Place]:
 def linted(examples: Sequence[Compiled]) -> list[Finding]:
     """What cfn-lint finds, warnings and notes among it."""
     return [
-        Finding("cfn-lint", one.migration.name, "", found.code, found.message) for one in examples for found in lint(one)
+        Finding("cfn-lint", compiled.migration.name, "", one.code, one.message)
+        for compiled in examples
+        for one in lint(compiled)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The scanners: each gets a folder with a folder of templates for each spec, and gives what it finds, exempted or not."""
+"""The scanners: each gets a folder with one of templates for each spec, and gives what it finds, exempted or not."""
 
 import json
 import os
