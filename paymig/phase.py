@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
+from paymig.errors import Refused
+from paymig.replication.run import LOADED, STARTED
 from runtime_lambdas.runtime.journal.control import Writer
 from runtime_lambdas.runtime.journal.entry import Entry
+from runtime_lambdas.switchover.history import Attempt, Damaged, State, fold
 
 Phase = Literal["absent", "provisioned", "replicating", "shifting", "switching", "baking", "finalized"]
-
-_REPLICATE, _SWITCH, _FINALIZE = "replicate start", "switchover", "finalize"
-_WRITER_VERBS = (_SWITCH, "switchback", _FINALIZE)
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,8 @@ class Standing:
         share: of the traffic that AWS gets, in percent.
         writer: who it is.
         replicating: whether replication was started and not stopped since.
-        switching: whether a switchover has begun and neither committed nor was undone.
-        committed: when the writer moved to the target; None while it is the source.
+        loaded: whether its first load, and what follows it, has ended.
+        move: the move of the writer that has to be completed or undone before anything else; None for none.
         finalized: whether the way back was given up.
     """
 
@@ -32,8 +31,8 @@ class Standing:
     share: float
     writer: Writer
     replicating: bool = False
-    switching: bool = False
-    committed: datetime | None = None
+    loaded: bool = False
+    move: Attempt | None = None
     finalized: bool = False
 
     @property
@@ -43,7 +42,7 @@ class Standing:
             return "absent"
         if self.writer.side == "target":
             return "finalized" if self.finalized else "baking"
-        if self.switching:
+        if self.move is not None:
             return "switching"
         if self.share:
             return "shifting"
@@ -57,21 +56,34 @@ def standing(share: float | None, writer: Writer, entries: Sequence[Entry]) -> S
         share: what AWS gets; None without a weighted pair.
         writer: who it is.
         entries: of the journal, oldest first.
+
+    Raises:
+        Refused: they contradict each other.
     """
-    replicate = [entry for entry in entries if entry.verb.startswith("replicate") and entry.kind == "done"]
-    of_writer = [entry for entry in entries if entry.verb in _WRITER_VERBS]
-    last = of_writer[-1] if of_writer else None
-    committed = [entry for entry in of_writer if "epoch" in entry.evidence and entry.kind == "done"]
+    state, replicating, loaded = read(entries), False, False
+    for entry in entries:
+        if entry.kind == "done" and entry.verb == "replicate stop":
+            replicating = loaded = False
+        elif entry.kind == "done" and entry.verb == "replicate start":
+            replicating, loaded = replicating or entry.step == STARTED, loaded or entry.step == LOADED
     return Standing(
         deployed=share is not None,
         share=share or 0,
         writer=writer,
-        replicating=bool(replicate) and replicate[-1].verb == _REPLICATE,
-        switching=last is not None and last.verb == _SWITCH and not _undone(last),
-        committed=committed[-1].time if committed and writer.side == "target" else None,
-        finalized=last is not None and last.verb == _FINALIZE and last.kind == "done",
+        replicating=replicating,
+        loaded=loaded,
+        move=state.attempt if state.attempt is not None and state.attempt.under_way else None,
+        finalized=state.finalized,
     )
 
 
-def _undone(entry: Entry) -> bool:
-    return (entry.step, entry.kind) == ("undo", "done")
+def read(entries: Sequence[Entry]) -> State:
+    """Fold the journal to where the writer stands.
+
+    Raises:
+        Refused: its entries contradict each other.
+    """
+    try:
+        return fold(entries)
+    except Damaged as damage:
+        raise Refused(f"the journal contradicts itself: {damage}", "paymig history shows it") from damage

@@ -9,6 +9,7 @@ from paymig.aws.session import Aws
 from paymig.deploy import record_of
 from paymig.phase import Standing, standing
 from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.switchover.phases import FORTH
 from schemas.migration import Migration
 
 
@@ -20,7 +21,7 @@ class Leg:
         share: of the traffic, for a shift.
     """
 
-    kind: Literal["deploy", "replicate", "shift", "switchover", "finalize"]
+    kind: Literal["deploy", "replicate", "shift", "switchover", "finalize", "rollback"]
     share: int = 0
 
     @property
@@ -32,6 +33,7 @@ class Leg:
             "shift": ("shift", "--to", f"{self.share}%"),
             "switchover": ("switchover",),
             "finalize": ("finalize",),
+            "rollback": ("rollback",),
         }[self.kind]
 
     def __str__(self) -> str:
@@ -41,20 +43,31 @@ class Leg:
 def ahead(now: Standing, shares: Sequence[int]) -> list[Leg]:
     """List every leg that is left, in order; a share that is being baked is the first.
 
+    A move of the writer that is under way comes before everything else: forth it is completed or begun again by a
+    switchover, back by a rollback, and what comes after that is for the operator to say.
+
     Args:
         now: where the migration stands.
-        shares: the spec's steps, rising to 100.
+        shares: those that the traffic takes before the writer moves, rising to 100; none with `strategy: together`.
     """
+    if now.move is not None:
+        return [Leg("switchover"), Leg("finalize")] if now.move.way == FORTH else [Leg("rollback")]
     if now.phase == "finalized":
         return []
     if now.phase == "baking":
         return [Leg("finalize")]
     legs = [] if now.deployed else [Leg("deploy")]
-    if not now.replicating:
+    if not now.loaded:
         legs.append(Leg("replicate"))
-    if now.phase != "switching":
-        legs += [Leg("shift", share) for share in shares if share >= now.share]
+    legs += [Leg("shift", share) for share in shares if share >= now.share]
     return [*legs, Leg("switchover"), Leg("finalize")]
+
+
+def shares_of(migration: Migration) -> list[int]:
+    """Name the shares that the traffic takes before the writer moves."""
+    if migration.cutover.strategy == "together":
+        return []
+    return [int(step.to) for step in migration.cutover.steps]
 
 
 def look(aws: Aws, migration: Migration, journal: Journal) -> Standing:

@@ -1,27 +1,33 @@
 """Where a migration stands: its stacks, its traffic, its alarms."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from paymig.aws import bootstrap, stack, weights
 from paymig.aws.session import Aws
 from paymig.aws.weights import Weights
+from paymig.cutover.way_back import WayBack, last_move, unseen
 from paymig.deploy import record_of
 from paymig.gates import show
 from paymig.gates.gate import Gate
 from paymig.gates.judge import judge
 from paymig.gates.position import position
 from paymig.journal.opening import open_journal
-from paymig.phase import standing
+from paymig.phase import Standing, standing
 from runtime_lambdas.runtime.journal.control import Writer
+from runtime_lambdas.runtime.journal.entry import Entry
 from schemas.migration import Migration
 
 _NAME_SERVERS = 60.0
 """Seconds that Route 53 takes at most, as a rule, until every name server has a change."""
+
+_QUESTIONS = 5
+"""How often Route 53 is asked what it answers; it takes five calls a second from an account, rollbacks included."""
 
 _HEALTHY_STACKS = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
@@ -32,13 +38,19 @@ class Rollback:
     """What going back would mean now.
 
     Attributes:
-        lossless: whether nothing would be lost.
-        seconds: until everybody who asks anew is sent to the source: the name servers' agreement and the record's TTL.
+        lossless: whether nothing would be lost; None where it can't be told.
+        seconds: about how long it takes: while only weights move, until everybody who asks anew is sent to the source
+            (the name servers' agreement and the record's TTL); once the target is the writer, as long as the writer
+            took on its last move. None where the way back has ended, or nothing is known.
     """
 
-    lossless: bool
-    seconds: float
+    lossless: bool | None
+    seconds: float | None
     why: str
+
+    def __str__(self) -> str:
+        losses = {True: "loses nothing", False: "may lose payments", None: "can't be told"}[self.lossless]
+        return losses if self.seconds is None else f"{losses}, about {self.seconds:.0f} s"
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ class Status:
         writer: which database accepts writes; None where there is no journal.
         lease: who is at work; None for nobody.
         gates: what every gate says now; empty before the first deploy.
+        answered: the percentage of Route 53's answers, of five, that sent to AWS; None where there is no pair.
         rollback: whether going back now loses nothing, about how many seconds it takes, and why.
     """
 
@@ -73,6 +86,7 @@ class Status:
     lease: str | None = None
     gates: tuple[Gate, ...] = ()
     rollback: Rollback | None = None
+    answered: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the status as JSON's types."""
@@ -85,11 +99,16 @@ class Status:
         return all(state in _HEALTHY_STACKS for state in states) and self.live is not None and not self.firing
 
 
-def look(aws: Aws, migration: Migration) -> Status:
-    """Gather the status; reads only.
+def look(aws: Aws, migration: Migration, way_back: Callable[[], WayBack] = unseen) -> Status:
+    """Gather the status.
+
+    Args:
+        aws: where.
+        migration: the spec's values.
+        way_back: looks at the replication to the source; called where the target is the writer.
 
     Raises:
-        Refused: the weighted pair is in a shape that paymig does not make.
+        Refused: the weighted pair is in a shape that paymig does not make, or the journal contradicts itself.
     """
     name = migration.full_name
     root = stack.describe(aws, name)
@@ -117,7 +136,7 @@ def look(aws: Aws, migration: Migration) -> Status:
             "writer": writer,
             "lease": str(lease) if lease and lease.held else None,
             "wanted": moves[-1] if moves else None,
-            "rollback": _rollback(migration, writer),
+            "rollback": _rollback(migration, stands, entries, way_back),
             "gates": judge(aws, migration)(position(migration, live, entries)) if root and live else (),
         }
     return Status(
@@ -128,17 +147,22 @@ def look(aws: Aws, migration: Migration) -> Status:
         recorded=recorded,
         alarms=len(alarms),
         firing=tuple(_firing(aws, alarms)),
+        answered=weights.answered(aws, record_of(migration), _QUESTIONS) if live else None,
         **known,
     )
 
 
-def _rollback(migration: Migration, writer: Writer) -> Rollback:
-    seconds = _NAME_SERVERS + migration.routing.ttl.total_seconds()
-    if writer.side == "source":
+def _rollback(
+    migration: Migration, stands: Standing, entries: Sequence[Entry], way_back: Callable[[], WayBack]
+) -> Rollback:
+    if stands.writer.side == "source":
+        seconds = _NAME_SERVERS + migration.routing.ttl.total_seconds()
         return Rollback(True, seconds, "the source is the only database that takes writes; only weights move")
-    return Rollback(
-        False, seconds, "the target is the writer: what the source lacks is known to the replication back to it alone"
-    )
+    if stands.finalized:
+        return Rollback(False, None, "paymig finalize has ended the way back: the source is left behind")
+    found, took = way_back(), last_move(entries)
+    long = "" if took is None or took.pause is None else f"; the last move paused writes for {took.pause:.1f} s of that"
+    return Rollback(found.lossless, took.seconds if took else None, f"the target is the writer, and {found.why}{long}")
 
 
 def _firing(aws: Aws, names: list[str]) -> list[str]:
@@ -161,18 +185,33 @@ def render(status: Status) -> RenderableType:
         table.add_row("traffic", "no weighted pair yet")
     else:
         table.add_row("traffic", f"{_bar(status.live)}  source {status.live.old} %, AWS {status.live.new} %")
-    if status.wanted is not None and status.live is not None and status.wanted != str(status.live):
-        table.add_row("", f"[yellow]the journal's last move reached {status.wanted}: somebody moved it by hand[/]")
+    for name, text, odd in traffic(status):
+        table.add_row(name, f"[yellow]{text}[/]" if odd else text)
     if status.writer is not None:
         table.add_row("phase", f"{status.phase}; the {status.writer.side} is the writer (epoch {status.writer.epoch})")
         table.add_row("lease", status.lease or "free")
     if status.rollback is not None:
-        lossless = "[green]loses nothing[/]" if status.rollback.lossless else "[red]may lose payments[/]"
-        table.add_row("going back", f"{lossless}, about {status.rollback.seconds:.0f} s; {status.rollback.why}")
+        colour = {True: "green", False: "red", None: "yellow"}[status.rollback.lossless]
+        table.add_row("going back", f"[{colour}]{status.rollback}[/]; {escape(status.rollback.why)}")
     fires = f"[red]{', '.join(status.firing)}[/]" if status.firing else "none firing"
     table.add_row("alarms", f"{fires} of {status.alarms}")
     verdict = "[green]healthy[/]" if status.healthy else "[red]not healthy[/]"
     return Group(table, *([show.table(status.gates)] if status.gates else []), verdict)
+
+
+def traffic(status: Status) -> list[tuple[str, str, bool]]:
+    """Say what the live weights are compared with: its name, what it says, and whether it contradicts them."""
+    live, told = status.live, []
+    if live is None:
+        return []
+    if status.wanted is not None:
+        odd = status.wanted != str(live)
+        by_hand = "; somebody moved it by hand since" if odd else ""
+        told.append(("wanted", f"{status.wanted}: where the journal's last move ended{by_hand}", odd))
+    if status.answered is not None:
+        odd = live.share in (0, 100) and status.answered != live.share
+        told.append(("answered", f"Route 53 sent {status.answered:g} % of {_QUESTIONS} questions to AWS", odd))
+    return told
 
 
 def _coloured(state: str) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 from html import escape
 
 from paymig.gates.show import age
-from paymig.status import Status
+from paymig.status import Status, traffic
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --good: #1a7f37; --bad: #c4231c; }
@@ -31,9 +31,9 @@ def page(status: Status, at: datetime) -> str:
         ("Lease", status.lease or "free"),
         ("Alarms firing", ", ".join(status.firing) or f"none of {status.alarms}"),
     ]
+    facts += [(f"Traffic {name}", text) for name, text, _ in traffic(status)]
     if status.rollback is not None:
-        loses = "loses nothing" if status.rollback.lossless else "may lose payments"
-        facts.append(("Going back", f"{loses}, about {status.rollback.seconds:.0f} s: {status.rollback.why}"))
+        facts.append(("Going back", f"{status.rollback}: {status.rollback.why}"))
     share = f"{live.share:g} % to AWS, {100 - live.share:g} % to the source" if live else "no weighted pair yet"
     meter = f'<meter min="0" max="100" value="{live.share:g}" aria-label="{share}"></meter>' if live else ""
     verdict = '<p class="good">Healthy</p>' if status.healthy else '<p class="bad">Not healthy</p>'

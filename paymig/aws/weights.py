@@ -61,6 +61,31 @@ def look(aws: Aws, record: Record) -> Weights | None:
     return Weights(old=pair[OLD]["Weight"], new=pair[NEW]["Weight"])
 
 
+def answered(aws: Aws, record: Record, times: int) -> float | None:
+    """Ask Route 53 what it answers to a resolver, several times; None where there is no pair.
+
+    Returns:
+        The percentage of the answers that were the new side's. It scatters about the weights: each answer is drawn.
+    """
+    pair = _read_pair(aws, record)
+    if set(pair) != {OLD, NEW}:
+        return None
+    old = {_plain(value["Value"]) for value in pair[OLD].get("ResourceRecords", [])}
+    client = aws.client("route53")
+    answers = [
+        client.test_dns_answer(HostedZoneId=record.hosted_zone, RecordName=record.name, RecordType=pair[OLD]["Type"])[
+            "RecordData"
+        ]
+        for _ in range(times)
+    ]
+    # The addresses behind an alias are the load balancer's, and change: what is not the old side's is the new one's.
+    return 100 * sum(old.isdisjoint(map(_plain, answer)) for answer in answers) / times
+
+
+def _plain(name: str) -> str:
+    return name.rstrip(".").lower()
+
+
 def read(aws: Aws, record: Record) -> Weights | None:
     """Read the live weights; None where the pair does not exist yet.
 

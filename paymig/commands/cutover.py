@@ -18,13 +18,13 @@ def command(at: Operation, plan: bool, yes: bool, why: str) -> None:
     is missing (exit code 4), where a gate does not pass, and before the way back is given up. Ctrl-C stops it in a
     state from which the same command goes on, on any machine.
     """
-    from paymig.cli import COMMANDS, cli
+    from paymig.cli import cli
     from paymig.errors import Refused
-    from paymig.road import ahead, look
+    from paymig.road import ahead, look, shares_of
     from paymig.traffic import Shifter
 
     now = look(at.aws, at.migration, at.journal)
-    legs = ahead(now, [int(step.to) for step in at.migration.cutover.steps])
+    legs = ahead(now, shares_of(at.migration))
     told = {"migration": at.migration.full_name, "phase": now.phase, "writer": now.writer.side, "share": now.share}
     text = f"{at.migration.full_name} is {now.phase}: the {now.writer.side} is the writer, {now.share:g} % goes to AWS"
     if plan:
@@ -36,7 +36,7 @@ def command(at: Operation, plan: bool, yes: bool, why: str) -> None:
     for leg in legs:
         if leg.kind == "deploy":
             raise Refused("nothing is deployed yet", "paymig deploy, then paymig cutover")
-        if leg.kind == "finalize" or leg.kind not in COMMANDS:
+        if leg.kind in ("finalize", "rollback"):
             at.console.result(told | {"done": done, "next": str(leg)}, f"Next, by hand: {leg}")
             return
         at.console.say(f"-- {leg}")

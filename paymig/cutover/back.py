@@ -14,7 +14,7 @@ from runtime_lambdas.switchover.phases import BACK
 def undo(at: Operation, why: str, cloud: bool = False) -> None:
     """Open the source again where a switchover has fenced it and has not passed the point of no return."""
     attempt = _state(at).attempt
-    if attempt is None or attempt.committed or not (attempt.paused or attempt.undoing):
+    if attempt is None or attempt.committed or not attempt.under_way:
         return
     from paymig.cutover import driver, in_cloud
 

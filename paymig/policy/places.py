@@ -193,6 +193,7 @@ ANYWHERE = {
     "cloudformation:DescribeStackDriftDetectionStatus": "it takes a detection's id and has no resource-level rights",
     "cloudwatch:DescribeAlarms": "CloudWatch shows composite alarms only to who may describe every alarm",
     "cloudwatch:GetMetricData": "it has no resource-level rights",
+    "route53:TestDNSAnswer": "it has no resource-level rights",
     "dynamodb:ListTables": "it has no resource-level rights; a rollback finds the journal by it, "
     "while CloudFormation does not answer",
 }

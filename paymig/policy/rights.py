@@ -111,6 +111,7 @@ RIGHTS = (
     Right("route53:ChangeResourceRecordSets", "Record", "rollback shift"),
     Right("route53:GetChange", "Changes", "rollback shift"),
     Right("route53:ListResourceRecordSets", "Zone", "approve deploy destroy rollback shift status switchover"),
+    Right("route53:TestDNSAnswer", "Anywhere", "status"),
     Right("s3:GetObject", "Artefacts", "deploy", "cloudformation:CreateChangeSet"),
     Right("s3:GetObject", "Artefacts", "deploy", "s3:HeadObject"),
     Right("s3:ListBucket", "ArtefactBucket", "deploy", "s3:HeadObject"),

@@ -28,10 +28,11 @@ from schemas.migration import Migration
 _LOOK_SECONDS = 0.5
 _LAG_SECONDS = 5.0
 _ROLES = "make the target's roles"
-_INDEXES = "make indexes and constraints"
 _ENDED = "end replication"
 STARTED = "start replication"
 """The journal's step whose evidence holds the identity of what was started."""
+LOADED = "make indexes and constraints"
+"""The journal's last step of a start: the first load is over."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def start(
             reached["identity"] = engine.identity().to_json()
     with worded():
         _watch(engine, console)
-        with hold(journal, "replicate start", why) as holding, holding.step(_INDEXES) as reached:
+        with hold(journal, "replicate start", why) as holding, holding.step(LOADED) as reached:
             reached |= _transfer(logins, "post-data")
         return look(engine, journal)
 

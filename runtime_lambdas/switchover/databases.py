@@ -185,7 +185,8 @@ class Databases:
             back.position()
             back.resume()
         marker = back.marker(pause.left)
-        return {"beat": marker.beat, "arrived after": round(marker.seconds, 4)}
+        arrived = {"beat": marker.beat, "arrived after": round(marker.seconds, 4)}
+        return {**arrived, "identity": back.identity().to_json()}
 
     def _undo_reverse(self, way: Way) -> Evidence:
         ahead, back = self._engines[way.old], self._engines[way.new]

@@ -46,6 +46,11 @@ class Attempt:
         return not self.begun.isdisjoint(PAUSE)
 
     @property
+    def under_way(self) -> bool:
+        """Whether it has to be completed or undone before anything else: a database may be fenced on its behalf."""
+        return self.paused or self.undoing
+
+    @property
     def committed(self) -> bool:
         """Whether the point of no return is behind it."""
         return Step.COMMIT in self.done
@@ -114,7 +119,7 @@ def _finalize(state: State, entry: Entry) -> State:
 def _move(state: State, way: Way, entry: Entry) -> State:
     attempt = state.attempt
     if entry.step == BEGIN:
-        if attempt is not None and (attempt.paused or attempt.undoing):
+        if attempt is not None and attempt.under_way:
             return state  # taken up where it stands
         loss = entry.evidence.get("accept_loss")
         return replace(state, attempt=Attempt(way, None if loss is None else int(loss)))

@@ -118,7 +118,7 @@ def _leave_no_fence(journal: Journal, actions: Closing, budget: float, tell: Cal
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         attempt = fold(journal.entries()).attempt
-        if attempt is None or attempt.committed or not (attempt.paused or attempt.undoing):
+        if attempt is None or attempt.committed or not attempt.under_way:
             return
         try:
             _under_lease(

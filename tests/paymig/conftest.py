@@ -5,10 +5,18 @@ from pathlib import Path
 import pytest
 
 from compiler.compile import Compiled, compile_spec
+from paymig.aws import weights
+from paymig.aws.weights import Weights
 from paymig.console import Console
-from paymig.deploy import Deployer, Deployment
+from paymig.databases import Databases
+from paymig.deploy import Deployer, Deployment, record_of
+from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import Stage, open_stage
+from paymig.replication import run
+from paymig.replication.engines import engine_for
 from schemas.load import Spec, load
+from tests.paymig.paying import PAY, execute
+from tests.runtime_lambdas.conftest import SCHEMA
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -37,3 +45,20 @@ def deploy(stage: Stage):
         return Deployer(stage.aws, spec, compile_spec(spec), Console()).run(yes=True)
 
     return run
+
+
+@pytest.fixture
+def replicating(stage: Stage, spec: Spec, deploy, monkeypatch):
+    """A deployed migration with a target that follows, a payment, and all traffic on the new API."""
+    for name, value in stage.embedded.environment().items():
+        monkeypatch.setenv(name, value)
+    deploy(spec)
+    execute(stage.target_dsn, SCHEMA.read_text())
+    execute(stage.source_dsn, PAY.format("before"))
+    with Databases(stage.aws, spec) as databases:
+        engine = engine_for(spec.migration, databases)
+        journal = open_journal(stage.aws, spec.migration.full_name)
+        assert run.start(engine, journal, databases, spec.migration, Console("json")).healthy
+        weights.write(stage.aws, record_of(spec.migration), Weights.to_new(100))
+        yield databases
+        engine.close()

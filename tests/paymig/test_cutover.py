@@ -12,11 +12,15 @@ from compiler.compile import compile_spec
 from paymig.cli import cli
 from paymig.console import Console
 from paymig.deploy import Deployer
+from paymig.errors import Refused
 from paymig.phase import Standing, standing
 from paymig.rehearsal.stage import open_stage
+from paymig.replication.run import LOADED, STARTED
 from paymig.road import Leg, ahead
 from runtime_lambdas.runtime.journal.control import FIRST, Writer
 from runtime_lambdas.runtime.journal.entry import Entry
+from runtime_lambdas.switchover.history import Attempt
+from runtime_lambdas.switchover.phases import BACK, FORTH
 from tests.paymig.operators import history, live
 
 SHARES = [1, 10, 50, 100]
@@ -27,22 +31,68 @@ def entry(verb, step, kind="done", **evidence) -> Entry:
     return Entry(1, NOW, "alice", verb, step, kind, "", evidence)
 
 
+LOADING = [entry("replicate start", STARTED)]
+FOLLOWING = [*LOADING, entry("replicate start", LOADED)]
+CHECKED = [
+    entry("switchover", "begin", "note"),
+    entry("switchover", "check", "intent"),
+    entry("switchover", "check", "failed"),
+]
+FENCED = [entry("switchover", "begin", "note"), entry("switchover", "fence", "intent")]
+UNDOING = [*FENCED, entry("switchover", "undo", "intent"), entry("switchover", "undo fence")]
+COMMITTED = [entry("switchover", "begin", "note"), *(entry("switchover", step) for step in FORTH.steps()[:-2])]
+MOVED = [*COMMITTED, entry("switchover", "open"), entry("switchover", "retire")]
+FENCED_BACK = [*MOVED, entry("switchback", "begin", "note"), entry("switchback", "fence", "intent")]
+COMMITTED_BACK = [*MOVED, entry("switchback", "begin", "note"), *(entry("switchback", s) for s in BACK.steps()[:-2])]
+TARGET = Writer("target", 1)
+REST = [Leg("switchover"), Leg("finalize")]
+SHIFTS = [Leg("shift", share) for share in SHARES]
+
+
 @pytest.mark.parametrize(
-    ("share", "writer", "entries", "phase"),
+    ("share", "writer", "entries", "phase", "legs"),
     [
-        (None, FIRST, [], "absent"),
-        (0, FIRST, [], "provisioned"),
-        (0, FIRST, [entry("replicate start", "start")], "replicating"),
-        (0, FIRST, [entry("replicate start", "start"), entry("replicate stop", "end")], "provisioned"),
-        (10, FIRST, [], "shifting"),
-        (100, FIRST, [entry("switchover", "fence", "intent")], "switching"),
-        (100, FIRST, [entry("switchover", "fence", "intent"), entry("switchover", "undo")], "shifting"),
-        (100, Writer("target", 1), [entry("switchover", "commit", epoch=1)], "baking"),
-        (100, Writer("target", 1), [entry("switchover", "commit", epoch=1), entry("finalize", "end")], "finalized"),
+        (None, FIRST, [], "absent", [Leg("deploy"), Leg("replicate"), *SHIFTS, *REST]),
+        (0, FIRST, [], "provisioned", [Leg("replicate"), *SHIFTS, *REST]),
+        (
+            0,
+            FIRST,
+            [entry("replicate start", "prepare replication")],
+            "provisioned",
+            [Leg("replicate"), *SHIFTS, *REST],
+        ),
+        (0, FIRST, LOADING, "replicating", [Leg("replicate"), *SHIFTS, *REST]),
+        (0, FIRST, FOLLOWING, "replicating", [*SHIFTS, *REST]),
+        (
+            0,
+            FIRST,
+            [*FOLLOWING, entry("replicate stop", "pause replication")],
+            "provisioned",
+            [Leg("replicate"), *SHIFTS, *REST],
+        ),
+        (10, FIRST, FOLLOWING, "shifting", [*SHIFTS[1:], *REST]),
+        (100, FIRST, [*FOLLOWING, *CHECKED], "shifting", [SHIFTS[-1], *REST]),
+        (100, FIRST, [*FOLLOWING, *FENCED], "switching", REST),
+        (100, FIRST, [*FOLLOWING, *UNDOING], "switching", REST),
+        (100, FIRST, [*FOLLOWING, *UNDOING, entry("switchover", "undo")], "shifting", [SHIFTS[-1], *REST]),
+        (100, TARGET, [*FOLLOWING, *COMMITTED], "baking", REST),
+        (100, TARGET, [*FOLLOWING, *MOVED], "baking", REST[1:]),
+        (100, TARGET, [*FOLLOWING, *FENCED_BACK], "baking", [Leg("rollback")]),
+        (100, Writer("source", 2), [*FOLLOWING, *COMMITTED_BACK], "switching", [Leg("rollback")]),
+        (100, TARGET, [*MOVED, entry("finalize", "finalize", "intent")], "baking", REST[1:]),
+        (100, TARGET, [*MOVED, entry("finalize", "finalize")], "finalized", []),
     ],
 )
-def test_the_journal_tells_the_phase(share, writer, entries, phase):
-    assert standing(share, writer, entries).phase == phase
+def test_the_journal_tells_the_phase_and_the_road(share, writer, entries, phase, legs):
+    """The table of the phases, and what `cutover` makes of each."""
+    now = standing(share, writer, entries)
+    assert now.phase == phase
+    assert ahead(now, SHARES) == legs
+
+
+def test_a_journal_that_contradicts_itself_is_no_ground_to_stand_on():
+    with pytest.raises(Refused, match="contradicts itself"):
+        standing(100, FIRST, FENCED[1:])
 
 
 @given(
@@ -52,7 +102,8 @@ def test_the_journal_tells_the_phase(share, writer, entries, phase):
         share=st.sampled_from([0, 1, 10, 37, 50, 100]),
         writer=st.sampled_from([FIRST, Writer("target", 1)]),
         replicating=st.booleans(),
-        switching=st.booleans(),
+        loaded=st.booleans(),
+        move=st.sampled_from([None, Attempt(FORTH), Attempt(BACK)]),
         finalized=st.booleans(),
     )
 )
@@ -60,7 +111,7 @@ def test_the_road_never_leads_backwards(now):
     legs = ahead(now, SHARES)
     shares = [leg.share for leg in legs if leg.kind == "shift"]
     assert shares == sorted(set(shares)) and all(share >= now.share for share in shares)
-    if now.deployed and now.writer.side == "target":
+    if now.deployed and now.writer.side == "target" and now.move is None:
         assert not {leg.kind for leg in legs} - {"finalize"}, "once the writer has moved, no weight moves"
     elif shares:
         assert shares[-1] == 100 and legs.index(Leg("switchover")) > legs.index(Leg("shift", 100))

@@ -46,6 +46,7 @@ def install(seed: Seed) -> frozenset[str]:
     drift.install()
     nested.install()
     nested_changes.install()
+    route53.install()
     route53resolver.install()
     secretsmanager.install()
     stack_policies.install()

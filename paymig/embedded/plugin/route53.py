@@ -1,11 +1,13 @@
-"""Route 53: health checks and groups of record sets."""
+"""Route 53: health checks, groups of record sets, and what it answers to a resolver."""
 
 from __future__ import annotations
 
+import random
 import uuid
 from typing import Any
+from xml.sax.saxutils import escape
 
-from paymig.embedded.plugin import wire
+from paymig.embedded.plugin import host, wire
 from paymig.embedded.plugin.resources import Place, Properties, Provisioned, ResourceType
 from paymig.embedded.plugin.services import call
 
@@ -101,6 +103,54 @@ class RecordSetGroup(ResourceType):
         if changes:
             batch = [{"Action": action, "ResourceRecordSet": record} for action, record in changes]
             call("route53", "ChangeResourceRecordSets", HostedZoneId=_zone(props), ChangeBatch={"Changes": batch})
+
+
+def install() -> None:
+    """Answer TestDNSAnswer, which ministack does not have."""
+    handlers = host.module("app").SERVICE_HANDLERS
+    stock = handlers["route53"]
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        if method != "GET" or not path.endswith("/testdnsanswer"):
+            return await stock(method, path, headers, body, query)
+        asked = {name: values[0] if isinstance(values, list) else values for name, values in query.items()}
+        return _answer(asked["hostedzoneid"], asked["recordname"], asked["recordtype"])
+
+    handlers["route53"] = handle
+
+
+def _answer(zone: str, name: str, kind: str) -> wire.Response:
+    """Draw one of the records by their weights; all zero counts as all alike, as in Route 53."""
+    module = host.module("services.route53")
+    if zone not in module._zones:
+        return wire.error("route53", wire.AwsError("NoSuchHostedZone", f"No hosted zone found with ID: {zone}", 404))
+    wanted = name.rstrip(".").lower()
+    found = [
+        record
+        for record in module._records.get(zone, [])
+        if record["Name"].rstrip(".").lower() == wanted and record["Type"] == kind
+    ]
+    entries = []
+    if found:
+        weights = [int(record.get("Weight") or 0) for record in found]
+        [drawn] = random.choices(found, weights if any(weights) else None)  # noqa: S311 - a load, no secret
+        entries = _values(drawn)
+    listed = "".join(f"<RecordDataEntry>{escape(value)}</RecordDataEntry>" for value in entries)
+    text = (
+        f'<TestDNSAnswerResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">'
+        f"<Nameserver>ns-1.awsdns-01.example</Nameserver><RecordName>{escape(wanted)}.</RecordName>"
+        f"<RecordType>{escape(kind)}</RecordType><RecordData>{listed}</RecordData>"
+        f"<ResponseCode>{'NOERROR' if found else 'NXDOMAIN'}</ResponseCode><Protocol>UDP</Protocol>"
+        "</TestDNSAnswerResponse>"
+    )
+    return 200, {"Content-Type": "text/xml"}, text.encode()
+
+
+def _values(record: dict[str, Any]) -> list[str]:
+    """What a record answers; of an alias the name, since nothing here has addresses."""
+    if alias := record.get("AliasTarget"):
+        return [str(alias["DNSName"])]
+    return [str(one["Value"] if isinstance(one, dict) else one) for one in record.get("ResourceRecords", [])]
 
 
 def _zone(props: Properties) -> str:

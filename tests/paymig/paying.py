@@ -1,0 +1,66 @@
+"""Applications that pay at either database, and commands that are typed while they do."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from paymig.cli import main
+from paymig.databases import Databases
+
+PAY = (
+    "INSERT INTO payments (idempotency_key, request_digest, merchant, amount, currency, status)"
+    " VALUES ('{}', 'd', 'Zoë', 1, 'EUR', 'captured')"
+)
+
+
+def execute(dsn: str, sql: str) -> list[tuple]:
+    """Run SQL as a superuser, in a transaction of its own."""
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+
+def execute_alone(dsn: str, sql: str) -> None:
+    """Run a statement as a superuser, outside a transaction."""
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(sql)
+
+
+def may_pay(databases: Databases, side: str, key: str) -> bool:
+    """Pay as the side's application; False where it is fenced."""
+    role = {"source": "application", "target": "api"}[side]
+    try:
+        with closing(databases.login(side, role).open()) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(PAY.format(key))
+    except psycopg2.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
+def type_(
+    capsys: pytest.CaptureFixture[str], file: Path, *words: str, yes: bool = True, **terms: object
+) -> tuple[int, list[dict], str]:
+    """Type a command that prints JSON, and say yes where it may ask.
+
+    Returns:
+        The exit code, what was printed, and what was said besides.
+    """
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main([*words, str(file), *(["--yes"] if yes else []), "--format", "json"], terms=terms or None)
+    said = capsys.readouterr()
+    return ended.value.code, documents(said.out), said.err
+
+
+def documents(text: str) -> list[dict]:
+    """Read the JSON documents that stand there one after the other."""
+    found, text = [], text.lstrip()
+    while text:
+        one, end = json.JSONDecoder().raw_decode(text)
+        found.append(one)
+        text = text[end:].lstrip()
+    return found

@@ -1,0 +1,59 @@
+"""What `paymig status` says of the way back once the target is the writer, between two real servers."""
+
+import pytest
+
+from schemas.load import load
+from tests.paymig.conftest import SPECS
+from tests.paymig.paying import execute, execute_alone, may_pay, type_
+
+FILE = SPECS / "logical-vpn.yaml"
+BACK = "paymig_ledger_prod_rev"
+
+
+@pytest.fixture
+def spec():
+    return load(FILE)
+
+
+def test_lossless_is_said_of_the_replication_that_the_switchover_proved(stage, replicating, capsys, tmp_path):
+    def rollback():
+        return type_(capsys, FILE, "status", "--html", str(tmp_path / "status.html"), yes=False)[1][-1]["rollback"]
+
+    code, _, said = type_(capsys, FILE, "switchover")
+    assert code == 0, said
+    assert may_pay(replicating, "target", "after")
+    told = rollback()
+    assert told["lossless"] is True and "the source follows it" in told["why"]
+    assert 0 < told["seconds"] < 600 and "the last move paused writes for" in told["why"]
+    assert "loses nothing" in (tmp_path / "status.html").read_text()
+
+    execute(stage.source_dsn, f"ALTER SUBSCRIPTION {BACK} DISABLE")
+    assert rollback()["lossless"] is False
+    execute(stage.source_dsn, f"ALTER SUBSCRIPTION {BACK} ENABLE")
+    while rollback()["lossless"] is not True:
+        pass
+
+    # Somebody makes it anew, with the old slot's place lost: its beats arrive, a payment in between does not.
+    remake(stage, replicating)
+    told = rollback()
+    assert told["lossless"] is False and "not the one that was recorded" in told["why"]
+
+    code, _, said = type_(capsys, FILE, "finalize")
+    assert code == 0, said
+    told = rollback()
+    assert (told["lossless"], told["seconds"]) == (False, None) and "ended the way back" in told["why"]
+
+
+def remake(stage, databases):
+    [(connection,)] = execute(stage.source_dsn, f"SELECT subconninfo FROM pg_subscription WHERE subname = '{BACK}'")
+    [(owner,)] = execute(
+        stage.source_dsn, f"SELECT subowner::regrole::text FROM pg_subscription WHERE subname = '{BACK}'"
+    )
+    execute_alone(stage.source_dsn, f"DROP SUBSCRIPTION {BACK}")
+    assert may_pay(databases, "target", "lost")
+    reach = connection.replace("'", "''")
+    execute_alone(
+        stage.source_dsn,
+        f"CREATE SUBSCRIPTION {BACK} CONNECTION '{reach}' PUBLICATION {BACK} WITH (copy_data = false)",
+    )
+    execute(stage.source_dsn, f"ALTER SUBSCRIPTION {BACK} OWNER TO {owner}")
