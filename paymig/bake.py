@@ -22,6 +22,9 @@ from schemas.units import format_duration
 INTERVAL = 15.0
 """Seconds between two judgements: CloudWatch's values change once a minute."""
 
+SHORTEST = 0.5
+"""The same in a rehearsal, where time passes faster and everything shares a machine."""
+
 BLIND = 120.0
 """Seconds for which the gates may be unreadable before that counts as a gate that failed."""
 
@@ -79,7 +82,7 @@ class Bake:
     def _rest(self, tell: "Tell", gates: tuple[Gate, ...]) -> None:
         """Sleep until the next judgement, which is due when the bake is over, too."""
         left = self.left().total_seconds()
-        rest = INTERVAL / self.speed
+        rest = max(INTERVAL / self.speed, SHORTEST)
         ends = time.monotonic() + (min(rest, left) if left else rest)
         while (seconds := ends - time.monotonic()) > 0:
             time.sleep(min(_TICK, seconds))

@@ -20,7 +20,7 @@ _UNPROVED = 1
     "--scenario",
     "scenario_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Take the steps of this scenario's file; else all traffic to AWS and back.",
+    help="Take the steps of this scenario's file; else the whole road to the end.",
 )
 @click.option("--fault", metavar="NAME", default="", help="Let this go wrong in the middle; an unknown one lists them.")
 @click.option(
@@ -46,8 +46,8 @@ def command(
     """Rehearse SPEC on this machine, against real PostgreSQL servers, the real Lambda code and an embedded AWS.
 
     Clients pay, refund, read and repeat against the old API and the new one, as the weighted record tells them, while
-    the real commands deploy, shift the traffic step by step, deploy a changed spec in mid-shift and roll back. At the
-    end every acknowledged write is looked up in the writer, and all is destroyed. AWS is not contacted, and nothing is
+    the real commands deploy, replicate, shift the traffic step by step under the spec's gates, move the writer, and end
+    the way back. At the end every acknowledged write is looked up in the writer. AWS is not contacted, and nothing is
     left behind. Exit code 0: every promise was kept; 1: not.
     """
     from paymig.console import Console
@@ -59,17 +59,17 @@ def command(
         raise EmbeddedError(f"{error.name} is not installed", "pip install 'paymig[local]'") from error
     from paymig.rehearsal.faults import FAULTS, sentence
     from paymig.rehearsal.options import Options
-    from paymig.rehearsal.scenario import back, patched, read, with_fault
+    from paymig.rehearsal.scenario import patched, read, whole, with_fault
     from paymig.rehearsal.view import table, view
     from schemas.load import load
 
     if fault and fault not in FAULTS:
-        lines = "\n".join(f"  {name:<20}{sentence(name)}" for name in FAULTS)
+        lines = "\n".join(f"  {name:<30}{sentence(name)}" for name in FAULTS)
         raise click.BadParameter(f"there is no fault {fault!r}; there are\n{lines}", param_hint="--fault")
     console = Console(output)
     options = Options(rate, rows, duration, speed, seed)
     loaded = load(spec, environment)
-    scenario = read(scenario_file) if scenario_file else back(loaded.migration, options)
+    scenario = read(scenario_file) if scenario_file else whole(loaded.migration, options)
     if scenario.patch:
         loaded = patched(loaded, scenario.patch)
     if fault:

@@ -5,52 +5,60 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from random import Random
 
 import psycopg2
+from psycopg2 import sql
 
 from paymig.aws import stack
 from paymig.rehearsal.operator import Operator, Typed
 from paymig.rehearsal.play import BrokenPromise, Play
+from runtime_lambdas.runtime.waiting import paces
+from runtime_lambdas.runtime.writer import SIDES
 
 Fault = Callable[[Play], AbstractContextManager[None]]
 
 _LOST, _DELAY = 0.2, 0.03
 _SKEW = 600
 _SOON = 0.9
-"""Seconds after which something strikes a command: it has started by then, and most have not ended."""
+"""Seconds after which something strikes a step."""
+_PATIENCE = 30
+_SILENT, _MOMENT = 0.45, 0.3
+"""Seconds: a command is struck a moment after its first line, or after so long a silence."""
 
 
 @contextmanager
 def _new_api_fails(play: Play) -> Iterator[None]:
     """A fifth of what clients send to the new API breaks on its way, before or after it was carried out."""
-    play.network.lost = _LOST
+    play.clients.network.lost = _LOST
     try:
         yield
     finally:
-        play.network.lost = 0.0
+        play.clients.network.lost = 0.0
 
 
 @contextmanager
 def _slow_network(play: Play) -> Iterator[None]:
     """Everything between clients and the new API takes 30 ms longer, each way."""
-    play.network.delay = _DELAY
+    play.clients.network.delay = _DELAY
     try:
         yield
     finally:
-        play.network.delay = 0.0
+        play.clients.network.delay = 0.0
 
 
 @contextmanager
 def _new_api_gone(play: Play) -> Iterator[None]:
     """Nobody reaches the new API."""
-    play.network.down = True
-    play.network.break_all()
+    play.clients.network.down = True
+    play.clients.network.break_all()
     try:
         yield
     finally:
-        play.network.down = False
+        play.clients.network.down = False
 
 
 @contextmanager
@@ -76,7 +84,7 @@ def _crash(dsn: str) -> None:
 
 @contextmanager
 def _replication_stalls(play: Play) -> Iterator[None]:
-    """The subscription stands still while the step lasts, and catches up afterwards."""
+    """Replication stands still both ways while the step lasts, and catches up afterwards."""
     _subscriptions(play, "DISABLE")
     try:
         yield
@@ -85,22 +93,70 @@ def _replication_stalls(play: Play) -> Iterator[None]:
 
 
 def _subscriptions(play: Play, verb: str) -> None:
-    with closing(psycopg2.connect(play.stage.target_dsn)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT quote_ident(subname) FROM pg_subscription JOIN pg_database d ON d.oid = subdbid"
-                " WHERE d.datname = current_database()"
-            )
-            for (name,) in cursor.fetchall():
-                cursor.execute(f"ALTER SUBSCRIPTION {name} {verb}")
+    for side in SIDES:
+        with closing(psycopg2.connect(play.dsn(side))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT quote_ident(subname) FROM pg_subscription JOIN pg_database d ON d.oid = subdbid"
+                    " WHERE d.datname = current_database()"
+                )
+                for (name,) in cursor.fetchall():
+                    cursor.execute(f"ALTER SUBSCRIPTION {name} {verb}")
+
+
+@contextmanager
+def _long_transaction(play: Play) -> Iterator[None]:
+    """A batch of the old application has written and does not end its transaction while the step lasts."""
+    with closing(psycopg2.connect(play.stage.application_dsn)) as connection, connection.cursor() as cursor:
+        for table in play.tables("source"):
+            # What every writing transaction holds.
+            cursor.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table))
+        try:
+            yield
+        finally:
+            connection.rollback()
 
 
 @contextmanager
 def _operator_killed(play: Play) -> Iterator[None]:
     """The command that runs is killed, as by a laptop that dies."""
-    with _soon(play.operator.kill):
+    spoken = threading.Event()
+    wait = Random(f"{play.options.seed} {len(play.typed)}").uniform(0, _MOMENT)  # noqa: S311 - repeats with the seed
+
+    def strike() -> None:
+        spoken.wait(_SILENT)
+        time.sleep(wait)
+        play.operator.kill()
+
+    with _hearing(play, lambda _: spoken.set()):
+        striking = threading.Thread(target=strike)
+        striking.start()
+        try:
+            yield
+        finally:
+            striking.join()
+
+
+@contextmanager
+def _operator_killed_in_the_pause(play: Play) -> Iterator[None]:
+    """The command that moves the writer is killed as soon as it has fenced the old one."""
+
+    def hear(line: str) -> None:
+        if line.split()[:2] == ["done", "fence"]:
+            play.operator.kill()
+
+    with _hearing(play, hear):
         yield
+
+
+@contextmanager
+def _hearing(play: Play, hear: Callable[[str], None]) -> Iterator[None]:
+    play.listeners.append(hear)
+    try:
+        yield
+    finally:
+        play.listeners.remove(hear)
 
 
 @contextmanager
@@ -109,7 +165,9 @@ def _two_operators(play: Play) -> Iterator[None]:
     ended: list[Typed] = []
 
     def other(*arguments: str) -> None:
-        ended.append(Operator(play.workplace, play.stage.embedded.environment(), lambda _: None).type(*arguments))
+        rival = Operator(play.workplace, play.stage.embedded.environment(), lambda _: None)
+        rival.variables = play.operator.variables
+        ended.append(rival.type(*arguments))
 
     play.rival = other
     try:
@@ -125,6 +183,9 @@ def _alarm_fires(play: Play) -> Iterator[None]:
     """The alarm of the error rate goes off: the rollback function takes the traffic back by itself."""
     with _soon(lambda: _alarm(play, "ALARM")):
         yield
+    for _ in paces(_PATIENCE):
+        if play.writer() == "target" or not play.weights().share:
+            break
     _alarm(play, "OK")
 
 
@@ -189,7 +250,9 @@ FAULTS: dict[str, Fault] = {
     "source-dies": _source_dies,
     "target-dies": _target_dies,
     "replication-stalls": _replication_stalls,
+    "long-transaction": _long_transaction,
     "operator-killed": _operator_killed,
+    "operator-killed-in-the-pause": _operator_killed_in_the_pause,
     "two-operators": _two_operators,
     "alarm-fires": _alarm_fires,
     "dns-by-hand": _dns_by_hand,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from schemas.migration import Step
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Options:
     def bake(self, wanted: float) -> float:
         """Return how long a bake of so many seconds lasts here."""
         return min(max(wanted / self.speed, 1.0), self.duration)
+
+    def speed_at(self, steps: Sequence[Step], share: float) -> float:
+        """Return how many times faster time passes while a share bakes: as for the slowest bake up to this one."""
+        wanted = [step.bake.total_seconds() for step in steps if float(step.to) <= share]
+        return max([1.0, *(bake / self.bake(bake) for bake in wanted)])
 
     def ttl(self, wanted: float) -> float:
         """Return how long clients keep an answer here; a resolver asks four times a second at most."""

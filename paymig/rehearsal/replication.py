@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 
 import psycopg2
+from botocore.exceptions import ClientError
 
 from paymig.databases import Databases
 from paymig.errors import PaymigError
 from paymig.rehearsal.play import Play
-from runtime_lambdas.runtime.replication.engine import ReplicationError
+from runtime_lambdas.runtime.replication.engine import Engine, ReplicationError
 from runtime_lambdas.runtime.replication.logical import Logical
+from runtime_lambdas.runtime.writer import Side
 from schemas.migration import Migration
 
-_BEAT = 1.0
+_BEAT, _LONGEST = 1.0, 5.0
 
 
 def start(play: Play) -> str:
@@ -40,24 +42,16 @@ def start(play: Play) -> str:
 
 
 def marker(play: Play, timeout: float) -> float:
-    """Write a beat and wait for it on the target; return the seconds it took.
+    """Write a beat on the writer and wait for it on the other side; return the seconds it took.
 
     Raises:
         PaymigError: it did not arrive.
     """
-    with Databases(play.stage.aws, play.spec) as databases:
-        engine = _engine(play.migration, databases)
+    with Databases(play.stage.aws, play.spec) as databases, _ways(play.migration, databases) as ways:
         try:
-            return engine.marker(timeout).seconds
+            return ways[play.writer()].marker(timeout).seconds
         except ReplicationError as error:
             raise PaymigError(str(error)) from error
-        finally:
-            engine.close()
-
-
-def resume(play: Play) -> None:
-    """Type the start again, as after a pause; a server that died is followed again without it."""
-    play.type("replicate start")
 
 
 class LagWatch:
@@ -65,10 +59,10 @@ class LagWatch:
 
     Args:
         play: what is going on.
-        note: gets the wall clock's seconds and the milliseconds behind.
+        note: gets the wall clock's seconds and the milliseconds behind; None where it could not be measured.
     """
 
-    def __init__(self, play: Play, note: Callable[[float, float], None]) -> None:
+    def __init__(self, play: Play, note: Callable[[float, float | None], None]) -> None:
         self._play, self._note = play, note
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -81,20 +75,27 @@ class LagWatch:
 
     def _run(self) -> None:
         with Databases(self._play.stage.aws, self._play.spec) as databases:
-            engine = _engine(self._play.migration, databases)
-            try:
-                while not self._over.wait(_BEAT):
-                    lag = engine.lag()
-                    self._note(time.time(), lag.seconds * 1000)
-            except (ReplicationError, psycopg2.Error):
-                return  # a gap in the line shows that it could not be measured
-            finally:
-                engine.close()
+            while not self._over.is_set():
+                # A server that died ends the connections; the next ones are made anew.
+                with suppress(*_UNMEASURABLE), _ways(self._play.migration, databases) as ways:
+                    while not self._over.wait(_BEAT):
+                        lag = ways[self._play.writer()].lag(_LONGEST)
+                        self._note(time.time(), lag.seconds * 1000 if lag.arrived else None)
+                    return
+                self._note(time.time(), None)
+                self._over.wait(_BEAT)
 
 
-def _engine(migration: Migration, databases: Databases) -> Logical:
+_UNMEASURABLE = (ReplicationError, psycopg2.Error, ClientError)
+
+
+@contextmanager
+def _ways(migration: Migration, databases: Databases) -> Iterator[Mapping[Side, Engine]]:
+    """Give the engine that carries each side's writes to the other."""
     tables = migration.replication.tables
-    return Logical(migration.full_name, databases, tables.include, tables.exclude)
+    forward = Logical(migration.full_name, databases, tables.include, tables.exclude)
+    with closing(forward), closing(forward.reverse()) as back:
+        yield {"source": forward, "target": back}
 
 
 def _restore(play: Play) -> None:

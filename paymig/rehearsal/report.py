@@ -57,7 +57,8 @@ class Report:
         notes: what was not as it will be, as sentences.
         load_start: seconds since the beginning at which the load began.
         seconds_of_load: the load, second by second.
-        lag: seconds since the beginning, and how many milliseconds the other database was behind then.
+        lag: seconds since the beginning, and how many milliseconds the other database was behind then;
+            None where a beat did not arrive.
         journal: its entries as JSON.
         comparison: the comparison's report, where one was made.
     """
@@ -74,7 +75,7 @@ class Report:
     load_start: float = 0.0
     seconds_of_load: Sequence[Second] = ()
     latency_by_phase: Mapping[str, Latency] = field(default_factory=dict)
-    lag: list[tuple[float, float]] = field(default_factory=list)
+    lag: list[tuple[float, float | None]] = field(default_factory=list)
     journal: Sequence[Mapping[str, Any]] = ()
     comparison: Mapping[str, Any] | None = None
     proof: Proof | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from paymig.journal.opening import open_journal
+from paymig.rehearsal.clients import Clients
 from paymig.rehearsal.faults import sentence
 from paymig.rehearsal.measure import Latency, by_second
 from paymig.rehearsal.options import Options
@@ -17,7 +18,8 @@ from paymig.rehearsal.play import Play
 from paymig.rehearsal.proof import prove
 from paymig.rehearsal.replication import LagWatch
 from paymig.rehearsal.report import Phase, Report, Sample
-from paymig.rehearsal.scenario import Scenario, Step
+from paymig.rehearsal.scenario import Scenario, Step, changed
+from paymig.rehearsal.schedule import Schedule
 from paymig.rehearsal.stage import Stage, open_stage
 from paymig.rehearsal.steps import take
 from paymig.rehearsal.view import View
@@ -26,6 +28,10 @@ from schemas.load import Spec
 
 _ENVIRONMENTS = 4
 """Of each Lambda function: two for each core of the smallest machine that a rehearsal is meant for."""
+
+
+FEWEST_REQUESTS = 3
+"""Of a share of the traffic, that the gates ask for here: a bake of seconds sees no more of one percent."""
 
 
 class Rehearsal:
@@ -64,15 +70,9 @@ class Rehearsal:
             )
         self._view.begin(self._report.migration, self._scenario.title)
         with self._staged() as stage:
-            play = Play(
-                self._spec,
-                stage,
-                self._options,
-                _workplace(stage, self._spec),
-                self._view.hear,
-                self._view.pulse,
-                self._scenario.faulty,
-            )
+            workplace = _workplace(stage, self._spec)
+            clients = Clients(workplace.parent / "load.jsonl", self._view.pulse, self._scenario.faulty)
+            play = Play(self._spec, stage, self._options, workplace, self._view.hear, clients)
             if play.builtin:
                 self._phase("fill the source", lambda: self._fill(play))
             with play.running():
@@ -84,7 +84,7 @@ class Rehearsal:
                         measure()
                     self._phase("drain", lambda: self._drain(play))
             self._phase("prove", lambda: self._prove(play, started))
-            if play.weights().share:  # destroy refuses while anybody is sent to what it deletes
+            if play.writer() == "source" and play.weights().share:  # destroy refuses while it is in use
                 self._step(play, Step("rollback"))
             self._step(play, Step("destroy"))
         return self._report
@@ -105,12 +105,12 @@ class Rehearsal:
 
     @contextmanager
     def _measuring(self, play: Play) -> Iterator[Callable[[], None]]:
-        """Give what starts to measure the lag, once replication is there."""
-        watches: list[LagWatch] = []
+        """Give what starts to compare and to measure the lag, once replication is there."""
+        watches: list[LagWatch | Schedule] = []
 
         def measure() -> None:
             if play.replicating and not watches:
-                watches.append(LagWatch(play, self._lagging))
+                watches.extend((LagWatch(play, self._lagging), Schedule(play)))
 
         try:
             yield measure
@@ -118,8 +118,9 @@ class Rehearsal:
             for watch in watches:
                 watch.stop()
 
-    def _lagging(self, at: float, milliseconds: float) -> None:
-        self._report.lag.append((round(at - self._began, 2), round(milliseconds, 2)))
+    def _lagging(self, at: float, milliseconds: float | None) -> None:
+        self._report.lag.append((round(at - self._began, 2), milliseconds and round(milliseconds, 2)))
+        self._view.lag(milliseconds)
 
     def _step(self, play: Play, step: Step) -> None:
         before = len(play.typed)
@@ -147,22 +148,23 @@ class Rehearsal:
         return f"{self._options.rows} older payments and their ledger lines"
 
     def _drain(self, play: Play) -> str:
-        play.drain()
-        return f"{len(play.outcomes())} requests answered"
+        play.clients.drain()
+        return f"{len(play.clients.outcomes())} requests answered"
 
     def _prove(self, play: Play, started: float) -> str:
-        outcomes = play.outcomes()
+        outcomes = play.clients.outcomes()
         report = self._report
         writer = play.writer()
-        dsn = play.stage.source_dsn if writer == "source" else play.stage.target_dsn
         ended = max((outcome.done for outcome in outcomes), default=started)
-        report.proof = prove(dsn, writer, open_workload(None), outcomes, started, ended, play.older)
-        unexpected = self._scenario.broken(writer, play.weights().share, report.proof.counts.failed)
+        report.proof = prove(
+            play.dsn(writer), writer, open_workload(None), outcomes, started, ended, play.older, play.given_up
+        )
+        unexpected = self._scenario.broken(writer, play.weights().share, report.proof.counts.failed, report.proof.lost)
         if unexpected:
             report.proof = replace(report.proof, problems=(*report.proof.problems, *unexpected))
         report.comparison = play.comparison
         report.seconds_of_load = by_second(outcomes, started)
-        report.samples = [_sample(summary, self._began) for summary in play.now.summaries if "weights" in summary]
+        report.samples = [_sample(summary, self._began) for summary in play.clients.summaries if "weights" in summary]
         report.latency_by_phase = {
             phase.name: Latency.of(
                 o for o in outcomes if phase.start <= o.done - self._began < phase.start + phase.seconds
@@ -172,7 +174,8 @@ class Rehearsal:
         }
         journal = open_journal(play.stage.aws, report.migration)
         report.journal = [entry.to_json() for entry in journal.entries()]
-        return f"{report.proof.found} of {report.proof.promised} acknowledged writes found once"
+        lost = f"; {report.proof.lost} were given up" if report.proof.lost else ""
+        return f"{report.proof.found} of {report.proof.promised} acknowledged writes found once{lost}"
 
 
 def _sample(summary: dict[str, Any], began: float) -> Sample:
@@ -187,5 +190,6 @@ def _workplace(stage: Stage, spec: Spec) -> Path:
     for beside in spec.folder.resolve().iterdir():
         if beside.name != spec.file:
             (folder / beside.name).symlink_to(beside)
-    (folder / spec.file).write_text(spec.text)
+    fewest = min(spec.migration.cutover.gates.minimum_requests, FEWEST_REQUESTS)
+    (folder / spec.file).write_text(changed(spec.text, {"cutover": {"gates": {"minimum_requests": fewest}}}))
     return folder

@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from paymig.errors import PaymigError
+from paymig.errors import PaymigError, Refused
 from paymig.rehearsal.options import Options
 from schemas.load import Spec, parse
 from schemas.migration import Migration
@@ -42,7 +42,7 @@ class Scenario:
         steps: in order; the load is drained and everything proved before the last one, `destroy`.
         patch: what differs from the spec.
         expect: what must be true before all is destroyed: `writer`, `weight` (percent on AWS), `failed` (the most
-            requests that may).
+            requests that may), `lost` (whether acknowledged writes are, which the operator gave up).
     """
 
     name: str
@@ -56,7 +56,7 @@ class Scenario:
         """Whether anything goes wrong in it."""
         return any(step.fault for step in self.steps)
 
-    def broken(self, writer: str, weight: float, failed: int) -> list[str]:
+    def broken(self, writer: str, weight: float, failed: int, lost: int) -> list[str]:
         """Tell what is not as expected, as sentences."""
         return [
             f"{what} is {found}, expected was {self.expect[what]}"
@@ -64,22 +64,34 @@ class Scenario:
                 ("writer", writer, writer == self.expect.get("writer")),
                 ("weight", weight, weight == self.expect.get("weight")),
                 ("failed", failed, failed <= self.expect.get("failed", failed)),
+                ("lost", lost, bool(lost) == self.expect.get("lost")),
             )
             if what in self.expect and not holds
         ]
 
 
-def back(migration: Migration, options: Options) -> Scenario:
-    """Shift step by step, change the spec in mid-shift, and roll back."""
-    steps: list[str] = ["preflight", "deploy"]
-    if migration.api.code == "builtin:payment_api":
-        steps += ["replicate", "compare"]
+def whole(migration: Migration, options: Options) -> Scenario:
+    """Every share of the traffic under its gates, then the writer, then the end of the way back."""
+    if migration.api.code != "builtin:payment_api":
+        return _without_clients(migration, options)
+    steps = [Step(name) for name in ("preflight", "deploy", "replicate", "compare")]
+    if migration.cutover.strategy == "compute-first":
+        steps += [Step(f"shift {int(step.to)}") for step in migration.cutover.steps]
+    if migration.source.database.admin_secret is None:
+        title = "The traffic to AWS and back; the writer can't move, since the application's login owns the tables"
+        return Scenario("traffic", title, (*steps, Step("switchover", exits=(Refused.exit_code,)), Step("rollback")))
+    title = "The traffic to AWS step by step, then the writer, and the end of the way back"
+    last = ("switchover", f"bake {options.duration:g}", "status", "compare", "finalize")
+    return Scenario("whole", title, (*steps, *map(Step, last)))
+
+
+def _without_clients(migration: Migration, options: Options) -> Scenario:
+    """The traffic to AWS and back, with nobody who knows how to pay: nothing tells the gates how it goes."""
     shares = [(int(step.to), options.bake(step.bake.total_seconds())) for step in migration.cutover.steps]
-    for share, bake in shares[:-1]:
-        steps += [f"shift {share}", f"bake {bake:g}"]
-    steps += ["redeploy", f"shift {shares[-1][0]}", f"bake {shares[-1][1]:g}", "status"]
-    steps += ["compare", "rollback", "bake 1"] if "compare" in steps else ["rollback", "bake 1"]
-    return Scenario("back", "All traffic to AWS and back, while the source stays the writer", _steps(steps))
+    steps = ["preflight", "deploy"]
+    for share, bake in shares:
+        steps += [f"move {share}", f"bake {bake:g}"]
+    return Scenario("traffic", "All traffic to AWS and back", _steps([*steps, "status", "rollback"]))
 
 
 def read(file: Path) -> Scenario:
@@ -110,7 +122,7 @@ def read(file: Path) -> Scenario:
 
 
 _KEYS = {"title", "spec", "steps", "expect", "quick"}
-_EXPECTED = ("writer", "weight", "failed")
+_EXPECTED = ("writer", "weight", "failed", "lost")
 
 
 def _step(raw: Any, wrong: list[str]) -> Step:
@@ -122,6 +134,8 @@ def _step(raw: Any, wrong: list[str]) -> Step:
 
 _STRIKES: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "operator-killed": ("shift", (0, -9)),
+    "operator-killed-in-the-pause": ("switchover", (0, -9)),
+    "long-transaction": ("switchover", (Refused.exit_code,)),
     "two-operators": ("shift", (0, 3)),
     "clock-skew": ("shift", ()),
 }
@@ -129,14 +143,20 @@ _STRIKES: Mapping[str, tuple[str, tuple[int, ...]]] = {
 
 
 def with_fault(scenario: Scenario, fault: str) -> Scenario:
-    """Let a fault strike in the middle of a scenario; a step that it may end is taken again, by another operator."""
+    """Let a fault strike in the middle of a scenario; a step that it may end is taken again, by another operator.
+
+    Raises:
+        PaymigError: the scenario has no step that it strikes.
+    """
     where, exits = _STRIKES.get(fault, ("bake", ()))
     places = [number for number, step in enumerate(scenario.steps) if step.take.split()[0] == where]
+    if not places:
+        raise PaymigError(f"{fault} strikes a {where}, and {scenario.title!r} has none", "leave --fault out")
     middle = places[len(places) // 2]
     step = scenario.steps[middle]
     struck = [Step(step.take, fault, exits)]
     if exits:
-        struck += [Step("unlock"), step]
+        struck += [Step("unlock", exits=(0, Refused.exit_code)), step]
     return replace(scenario, steps=(*scenario.steps[:middle], *struck, *scenario.steps[middle + 1 :]))
 
 

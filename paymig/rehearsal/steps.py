@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 
 from paymig import approvals
 from paymig.aws import stack
-from paymig.errors import UNHEALTHY
-from paymig.journal.opening import open_journal
+from paymig.errors import UNHEALTHY, Refused
 from paymig.rehearsal import replication
 from paymig.rehearsal.faults import FAULTS
+from paymig.rehearsal.operator import Typed
 from paymig.rehearsal.play import BrokenPromise, Play
 from paymig.rehearsal.scenario import Step, changed
 from runtime_lambdas.runtime.waiting import paces
-from schemas.load import load
 
 _PATIENCE = 30
+_MEANWHILE, _MORE = 4, 2000
+"""Rows that are given up for each that would be lost now, and besides: clients pay until the writer is back."""
 
 Take = Callable[[Play, str], str]
 
@@ -48,23 +50,32 @@ def _redeploy(play: Play, _: str) -> str:
 
 def _shift(play: Play, share: str) -> str:
     _approve(play, f"{share}%")
-    play.type("shift", "--to", share, "--yes", "--no-bake")
+    speed = play.options.speed_at(play.migration.cutover.steps, float(share))
+    with play.terms(PAYMIG_REHEARSED_SPEED=str(speed)):
+        done = play.type("shift", "--to", share, "--yes")
+    return _said(done) if done.exit_code else f"live weights: {play.weights()}; {_seen(play)}"
+
+
+def _move(play: Play, share: str) -> str:
+    _approve(play, f"{share}%")
+    with play.terms(PAYMIG_REHEARSED_GATES="off"):
+        play.type("shift", "--to", share, "--yes", "--no-bake")
     return f"live weights: {play.weights()}"
 
 
 def _approve(play: Play, step: str) -> None:
-    """Approve a step as a second person, where the spec asks for one or for anybody."""
-    if approvals.rule_of(play.migration, step) == "none":
-        return
-    journal = open_journal(play.stage.aws, play.migration.full_name)
-    seen = approvals.digest(play.stage.aws, load(play.workplace / play.spec.file), journal)
-    journal.who = f"{journal.who}/somebody-else"
-    approvals.approve(journal, step, seen, "a rehearsal")
+    """Have a second person approve a step, where the spec asks for that person or for anybody."""
+    if approvals.rule_of(play.migration, step) != "none":
+        play.type("approve", "--step", step, "--yes", "--why", "a rehearsal", by=play.second_person)
 
 
 def _bake(play: Play, seconds: str) -> str:
     play.bake(float(seconds))
-    summary = list(play.now.last)
+    return _seen(play)
+
+
+def _seen(play: Play) -> str:
+    summary = list(play.clients.last)
     requests = sum(now["requests"] for now in summary)
     new = sum(now["new"] for now in summary)
     return f"{requests} requests in the last 3 s, {100 * new / requests if requests else 0:.0f} % of them on AWS"
@@ -75,9 +86,46 @@ def _status(play: Play, _: str) -> str:
     return "healthy"
 
 
-def _roll_back(play: Play, _: str) -> str:
-    play.type("rollback", "--yes")
+def _switch_over(play: Play, how: str) -> str:
+    _approve(play, approvals.SWITCHOVER)
+    done = play.type("switchover", *how.split(), "--yes")
+    if done.exit_code == 0 and play.writer() != "target":
+        raise BrokenPromise("paymig switchover ended well, and the source is the writer")
+    return _said(done)
+
+
+def _roll_back(play: Play, how: str) -> str:
+    before = play.writer()
+    done = play.type("rollback", *how.split(), "--yes")
+    if done.exit_code or before == "target":
+        return _said(done)
     return f"live weights: {play.weights()}"
+
+
+def _roll_back_with_loss(play: Play, _: str) -> str:
+    """Be told what would be lost, give up more than that, since clients go on paying, and go back."""
+    since = time.time()
+    told = play.type("rollback", "--yes", exits=(Refused.exit_code,))
+    found = re.search(r"--accept-loss (\d+)", told.output)
+    if found is None:
+        raise BrokenPromise(f"paymig rollback does not say how many rows would be lost:\n{told.output}")
+    rows = int(found[1]) * _MEANWHILE + _MORE
+    done = play.type("rollback", "--accept-loss", str(rows), "--yes")
+    play.given_up.append((since, time.time()))
+    return f"{found[1]} rows would have been lost at first, {rows} were given up; {_said(done)}"
+
+
+def _finalize(play: Play, _: str) -> str:
+    return _said(play.type("finalize", "--yes", "--why", "a rehearsal"))
+
+
+def _said(done: Typed) -> str:
+    """Return what a command said in the end: its result, or why it was refused."""
+    lines = [line.strip() for line in done.output.splitlines() if line.strip()]
+    if done.exit_code:
+        refused = next((line for line in lines if line.startswith("error: ")), f"ended with {done.exit_code}")
+        return f"refused: {refused.removeprefix('error: ')}" if done.exit_code == Refused.exit_code else refused
+    return lines[-1] if lines else ""
 
 
 def _unlock(play: Play, _: str) -> str:
@@ -93,9 +141,10 @@ def _weight(play: Play, share: str) -> str:
     raise BrokenPromise(f"the weights are {play.weights()} after {_PATIENCE} s, not {share} % on AWS")
 
 
-def _resume(play: Play, _: str) -> str:
-    replication.resume(play)
-    return "replication goes on where it stopped"
+def _stop_replication(play: Play, _: str) -> str:
+    play.type("replicate stop", "--yes")
+    play.replicating = False
+    return "replication is paused"
 
 
 def _caught_up(play: Play, _: str) -> str:
@@ -103,6 +152,8 @@ def _caught_up(play: Play, _: str) -> str:
 
 
 def _destroy(play: Play, _: str) -> str:
+    if play.writer() == "target":
+        return _said(play.type("destroy", "--yes", exits=(Refused.exit_code,)))
     play.type("destroy", "--yes")
     left = stack.describe(play.stage.aws, play.migration.full_name)
     if left is not None and left.status != "DELETE_COMPLETE":
@@ -134,15 +185,19 @@ STEPS: dict[str, Take] = {
     "preflight": _preflight,
     "deploy": _deploy,
     "replicate": _replicate,
+    "stop-replication": _stop_replication,
     "compare": _compare,
     "redeploy": _redeploy,
     "shift": _shift,
+    "move": _move,
     "bake": _bake,
     "status": _status,
+    "switchover": _switch_over,
     "rollback": _roll_back,
+    "rollback-with-loss": _roll_back_with_loss,
+    "finalize": _finalize,
     "unlock": _unlock,
     "weight": _weight,
-    "resume": _resume,
     "caught-up": _caught_up,
     "destroy": _destroy,
 }

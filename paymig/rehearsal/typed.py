@@ -22,8 +22,10 @@ def main() -> None:
         from runtime_lambdas.runtime.journal import journal
 
         journal._now = lambda: datetime.now(UTC) + timedelta(seconds=skew)
-    # Nothing publishes what the gates judge before both databases are in play.
-    paymig(sys.argv[1:], terms={"judge": lambda _: ()})
+    terms: dict[str, object] = {"speed": float(os.environ.get("PAYMIG_REHEARSED_SPEED", "1"))}
+    if os.environ.get("PAYMIG_REHEARSED_GATES") == "off":
+        terms["judge"] = lambda _: ()
+    paymig(sys.argv[1:], terms=terms)
 
 
 if __name__ == "__main__":

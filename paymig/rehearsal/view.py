@@ -44,6 +44,9 @@ class View:
     def pulse(self, summary: dict[str, Any]) -> None:
         """The load sums up."""
 
+    def lag(self, milliseconds: float | None) -> None:
+        """The other database was so far behind; None: a beat did not arrive."""
+
     def end(self, phase: Phase) -> None:
         """A phase has ended."""
         self._console.say(f"[green]ok[/] {phase.name:<16} {phase.seconds:6.2f} s  {phase.result}")

@@ -62,9 +62,9 @@ def test_a_rehearsal_ends_with_the_proof(folder, name):
     phases = {phase["name"]: phase["result"] for phase in report["phases"]}
     assert report["kept"]
     assert report["proof"]["promised"] == report["proof"]["found"] > 100
-    assert phases["redeploy"] == "weights did not move: old 50, new 50"
     assert [name for name in phases if name.startswith("shift")] == ["shift 1", "shift 10", "shift 50", "shift 100"]
-    assert phases["rollback"] == "live weights: old 100, new 0"
+    # The application of the minimal spec logs in as the tables' owner, whom no fence stops.
+    assert report["proof"]["writer"] == ("target" if name == "payments" else "source")
     assert report["comparison"]["verdict"] == "equal"
     assert {table["table"] for table in report["comparison"]["tables"]} >= {
         "public.payments",
@@ -73,7 +73,9 @@ def test_a_rehearsal_ends_with_the_proof(folder, name):
     }
     assert len(report["lag"]) >= 3
     assert min(report["proof"]["counts"]["by_side"].values()) > 20  # both APIs served
-    assert {entry["verb"] for entry in report["journal"]} >= {"deploy", "shift", "rollback"}
+    verbs = {entry["verb"] for entry in report["journal"]}
+    assert verbs >= {"deploy", "replicate start", "shift"}
+    assert verbs >= {"switchover", "finalize"} or name != "payments"
     assert left_behind(folder) == []
 
 

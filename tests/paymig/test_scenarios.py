@@ -20,6 +20,7 @@ FILES = sorted((TESTS / "scenarios").glob("*/scenario.yaml"))
 SPEC = load(TESTS.parent / "specs" / "payments.yaml")
 QUICK = {file for file in FILES if YAML(typ="safe").load(file.read_text()).get("quick")}
 SOAKS = 20
+SHARES = (10, 50, 100)
 
 
 def play(scenario, seed=1):
@@ -64,24 +65,40 @@ def test_what_is_no_scenario_is_refused(tmp_path, text, word):
 
 def test_what_was_expected_and_is_not_breaks_the_proof():
     scenario = Scenario("a", "A", (), expect={"writer": "source", "weight": 50, "failed": 0})
-    assert scenario.broken("source", 50, 0) == []
-    assert len(scenario.broken("target", 0, 3)) == 3
+    assert scenario.broken("source", 50, 0, 0) == []
+    assert len(scenario.broken("target", 0, 3, 0)) == 3
+    assert Scenario("a", "A", (), expect={"lost": True}).broken("source", 0, 0, 0)
 
 
-SAFE = sorted(set(FAULTS) - {"operator-killed", "two-operators"})
+BESIDES = {"operator-killed", "operator-killed-in-the-pause", "two-operators", "long-transaction"}
+SAFE = sorted(set(FAULTS) - BESIDES)
+"""What may go wrong while clients come and go; the others strike a command."""
 
 
 def random_scenario(seed):
-    """Steps there and back, each with a fault or none."""
+    """The whole road, back or to its end, each step with a fault or none."""
     random = Random(seed)
+
+    def struck(step, faults):
+        fault = random.choice([*faults, "", ""])
+        again = [Step("unlock", exits=(0, 3)), Step(step)] if fault else []
+        return [Step(step, fault, (0, 3, 4, -9) if fault else ()), *again]
+
+    def bake():
+        return Step("bake 3", random.choice(["", *SAFE]))
+
     steps = [Step("deploy"), Step("replicate")]
-    for share in (1, 10, 50, 100):
-        if random.random() < 0.3:
-            steps += [Step(f"shift {share}", "operator-killed", (0, -9)), Step("unlock")]
-        steps += [Step(f"shift {share}"), Step("bake 4", random.choice(["", *SAFE]))]
-    return Scenario(
-        f"soak-{seed}", f"Random faults of seed {seed}", (*steps, Step("rollback"), Step("resume"), Step("caught-up"))
-    )
+    for share in SHARES:
+        steps += [*struck(f"move {share}", ["operator-killed", "two-operators"]), bake()]
+    steps += [Step("caught-up"), Step("move 100"), *struck("switchover", sorted(BESIDES)), bake(), Step("caught-up")]
+    if random.random() < 0.5:
+        steps += [Step("rollback", random.choice(["", "slow-network", "clock-skew"])), bake(), Step("rollback")]
+    else:
+        steps += [Step("finalize"), bake()]
+    patch = {
+        "cutover": {"switchover": {"pause_budget": "3s"}, "steps": [{"to": f"{n}%", "bake": "1m"} for n in SHARES]}
+    }
+    return Scenario(f"soak-{seed}", f"Random faults of seed {seed}", tuple(steps), patch)
 
 
 @pytest.mark.campaign

@@ -27,8 +27,10 @@ def timeline(report: Report) -> str:
         ("Latency, milliseconds", max([1.0, *(s.p99 for _, s in seconds)]), _latency(seconds)),
         ("Requests a second", max([1.0, *(float(s.requests) for _, s in seconds)]), _requests(seconds)),
     ]
-    if report.lag:
-        panels.append(("Replication lag, milliseconds", max([1.0, *(ms for _, ms in report.lag)]), _lag(report)))
+    if lag := [(at, behind) for at, behind in report.lag if behind is not None]:
+        panels.append(
+            ("Replication lag, milliseconds", max([1.0, *(ms for _, ms in lag)]), [("lag", "heartbeat", lag)])
+        )
     top = y
     for title, high, lines in panels:
         y = _panel(parts, x, y, title, high, lines)
@@ -118,10 +120,6 @@ def _requests(seconds: Sequence[tuple[float, Second]]) -> Lines:
         ("rate-area", "answered", [(at + 0.5, float(second.requests)) for at, second in seconds]),
         ("failed", "failed", [(at + 0.5, float(second.failed)) for at, second in seconds]),
     ]
-
-
-def _lag(report: Report) -> Lines:
-    return [("lag", "heartbeat", list(report.lag))]
 
 
 def _pause(parts: list[str], report: Report, x: Axis, top: float, bottom: float) -> None:

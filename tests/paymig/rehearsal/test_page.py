@@ -37,7 +37,7 @@ def report():
         Outcome(request, 1000 + t, 1000 + t, 1000.02 + t, 1, "new" if t > 6 else "old", 201, t < 19.5) for t in times
     ]
     pause = longest_pause(outcomes, 1000, 1020)
-    proof = Proof("target", 355, 355, count(outcomes, pause), Latency.of(outcomes), pause, ())
+    proof = Proof("target", 355, 355, 0, count(outcomes, pause), Latency.of(outcomes), pause, ())
     typed = Typed("paymig shift payments.yaml --to 50", 1005.0, 0.6, f"done {HOSTILE}\n" * 3, 0)
     made = Report(f"payments-{HOSTILE}", "payments.yaml", ("forward", "There"), 999.0)
     made.phases = [Phase("start", 0, 1, "up"), Phase("shift 50", 5, 12, HOSTILE, (typed,)), Phase("prove", 21, 1, "ok")]

@@ -57,8 +57,8 @@ def play(dsn, requests=200):
     return outcomes
 
 
-def prove_it(dsn, outcomes, older=None):
-    return prove(dsn, "source", Payments(), outcomes, 0, 200, older or Older({}))
+def prove_it(dsn, outcomes, older=None, given_up=()):
+    return prove(dsn, "source", Payments(), outcomes, 0, 200, older or Older({}), given_up)
 
 
 def test_what_was_promised_is_found(dsn):
@@ -121,6 +121,22 @@ def test_a_lost_payment_is_named(dsn):
     proof = prove_it(dsn, outcomes)
     assert proof.found == proof.promised - 1
     assert f"1 acknowledged payments are not in the writer: {lost}" in proof.problems
+
+
+def test_what_the_operator_gave_up_may_be_lost_and_nothing_else(dsn):
+    outcomes = play(dsn)
+    ids = [o.answer["id"] for o in outcomes if o.request.kind == "payment" and o.sent >= 100]
+    lost = len([o for o in outcomes if o.request.kind == "refund" and o.request.expected["payment"] in ids]) + len(ids)
+    names = ", ".join(f"'{id_}'" for id_ in ids)
+    for table in ("refunds", "transactions"):
+        run(dsn, f"SET session_replication_role = replica; DELETE FROM {table} WHERE payment_id IN ({names})")
+    run(dsn, f"SET session_replication_role = replica; DELETE FROM payments WHERE id IN ({names})")
+    proof = prove_it(dsn, outcomes, given_up=[(100, 200)])
+    assert proof.kept, proof.problems
+    assert (proof.lost, proof.found) == (lost, proof.promised - lost)
+    assert f"{lost} LOST" in proof.verdict
+    assert not prove_it(dsn, outcomes, given_up=[(120, 200)]).kept
+    assert not prove_it(dsn, outcomes).kept
 
 
 def test_a_write_without_an_answer_may_stand_there_once(dsn):
