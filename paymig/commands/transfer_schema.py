@@ -5,18 +5,19 @@ from typing import Literal
 import click
 
 from paymig.operation import Operation
-from paymig.options import operation
+from paymig.options import operation, why_option
 
 
 @click.command(epilog="Example: paymig transfer-schema specs/payments.yaml --section pre-data")
-@operation
 @click.option(
     "--section",
     type=click.Choice(["pre-data", "post-data"]),
     required=True,
     help="pre-data before the load: tables with their keys. post-data after it: indexes, constraints, triggers.",
 )
-def command(at: Operation, section: Literal["pre-data", "post-data"]) -> int:
+@why_option
+@operation
+def command(at: Operation, section: Literal["pre-data", "post-data"], why: str) -> int:
     """Make the target's schema from the source's, with pg_dump and pg_restore of this machine.
 
     Run it with `--section pre-data` before the replication is started and with `--section post-data` once every table
@@ -26,10 +27,10 @@ def command(at: Operation, section: Literal["pre-data", "post-data"]) -> int:
     from dataclasses import asdict
 
     from paymig.databases import Databases
-    from paymig.schema_transfer.transfer import transfer
+    from paymig.schema_transfer.run import transfer_schema
 
     with Databases(at.aws, at.spec) as databases:
-        done = transfer(databases.login("source", "admin"), databases.login("target", "master"), section)
+        done = transfer_schema(at.journal, databases, section, why)
     lines = [f"{section}: the target lacked nothing"]
     if done.outcome == "made":
         lines = [f"{section}: {done.objects} objects made with pg_dump {done.major}; the target is as the source"]

@@ -40,7 +40,8 @@ RIGHTS = (
     Right(
         "cloudformation:DescribeStacks",
         "Bootstrap",
-        "approve compare deploy destroy finalize history replicate rollback shift status switchover unlock",
+        "approve compare deploy destroy finalize history replicate rollback shift status switchover transfer-schema "
+        "unlock",
     ),
     Right("cloudformation:DescribeStacks", "Nested", "compare finalize preflight replicate switchover transfer-schema"),
     Right(
@@ -74,28 +75,33 @@ RIGHTS = (
     Right(
         "dynamodb:ConditionCheckItem",
         "Journal",
-        "deploy destroy replicate rollback shift switchover",
+        "deploy destroy replicate rollback shift switchover transfer-schema",
         "dynamodb:TransactWriteItems",
     ),
     Right("dynamodb:GetItem", "Comparisons", "compare"),
     Right(
         "dynamodb:GetItem",
         "Journal",
-        "approve compare deploy destroy finalize history replicate rollback shift status switchover unlock",
+        "approve compare deploy destroy finalize history replicate rollback shift status switchover transfer-schema "
+        "unlock",
     ),
     Right("dynamodb:ListTables", "Anywhere", "rollback"),
     Right("dynamodb:PutItem", "Comparisons", "compare"),
-    Right("dynamodb:PutItem", "Journal", "deploy destroy finalize replicate rollback shift switchover unlock"),
     Right(
         "dynamodb:PutItem",
         "Journal",
-        "approve deploy destroy replicate rollback shift switchover unlock",
+        "deploy destroy finalize replicate rollback shift switchover transfer-schema unlock",
+    ),
+    Right(
+        "dynamodb:PutItem",
+        "Journal",
+        "approve deploy destroy replicate rollback shift switchover transfer-schema unlock",
         "dynamodb:TransactWriteItems",
     ),
     Right(
         "dynamodb:Query",
         "Journal",
-        "approve deploy destroy finalize history replicate rollback shift status switchover unlock",
+        "approve deploy destroy finalize history replicate rollback shift status switchover transfer-schema unlock",
     ),
     Right("elasticloadbalancing:ModifyLoadBalancerAttributes", "LoadBalancer", "destroy"),
     Right("iam:GetRole", "AccountRoles", "deploy"),

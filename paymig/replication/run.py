@@ -199,8 +199,7 @@ def _as(logins: Logins, side: Side, role: Role) -> Iterator[cursor]:
 
 def _transfer(logins: Logins, section: Section) -> dict[str, Any]:
     """Bring a section of the source's schema over; what is there already is left alone."""
-    done = transfer(logins.login("source", "admin"), logins.login("target", "master"), section)
-    return {"outcome": done.outcome, "objects": done.objects}
+    return transfer(logins.login("source", "admin"), logins.login("target", "master"), section).evidence
 
 
 def _hand_over(running: cursor, logins: Logins, migration: Migration) -> None:

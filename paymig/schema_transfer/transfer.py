@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor
@@ -52,6 +52,11 @@ class Transferred:
     objects: int
     extra: tuple[Difference, ...]
     major: int
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What the journal keeps of it."""
+        return {"outcome": self.outcome, "objects": self.objects}
 
 
 def transfer(source: Login, target: Login, section: Section) -> Transferred:

@@ -220,11 +220,6 @@ class Dms:
         if failure := self._moves.read().failure:
             raise Broken(f"DMS stopped {now.place}: {failure}")
 
-    def rejoin(self) -> None:
-        """As `Engine.rejoin`."""
-        latest = self._connections.admin(self.origin, lambda running: heartbeat.read(running, self.origin))
-        self._connections.admin(self._destination, lambda running: heartbeat.link(running, self.origin, latest))
-
     def close(self) -> None:
         """As `Engine.close`."""
         self._connections.close()

@@ -211,10 +211,6 @@ class Engine(Protocol):
         """
         ...
 
-    def rejoin(self) -> None:
-        """Trust the direction again: a full comparison, after it broke, found both sides equal."""
-        ...
-
     def close(self) -> None:
         """Close connections; the next verb opens them again."""
         ...

@@ -165,7 +165,8 @@ class Logical:
             raise NotReady(f"{self.name} has to be there and paused to be positioned")
         self._slot_or_broken()
         self._connections.peer(self.origin, lambda running: slot.advance_to_now(running, self.name))
-        self.rejoin()
+        latest = self._connections.admin(self.origin, lambda running: heartbeat.read(running, self.origin))
+        self._connections.admin(self._destination, lambda running: heartbeat.link(running, self.origin, latest))
 
     def retire(self) -> None:
         """As `Engine.retire`."""
@@ -201,17 +202,12 @@ class Logical:
                 f"identifier {now.server}, recorded {recorded.server}): {_AGAIN}"
             )
         if now.reader != recorded.reader:
-            raise Broken(f"the subscription {self.name} is not the one that was recorded: compare everything first")
+            raise Broken(f"the subscription {self.name} is not the one that was recorded: {_AGAIN}")
         if _lsn(now.position) < _lsn(recorded.position):
             raise Broken(
                 f"the slot {self.name} stands at {now.position}, before the recorded {recorded.position}: the "
                 f"{self.origin} went back in time, or the slot was made anew: {_AGAIN}"
             )
-
-    def rejoin(self) -> None:
-        """As `Engine.rejoin`."""
-        latest = self._connections.admin(self.origin, lambda running: heartbeat.read(running, self.origin))
-        self._connections.admin(self._destination, lambda running: heartbeat.link(running, self.origin, latest))
 
     def close(self) -> None:
         """As `Engine.close`."""
@@ -262,7 +258,7 @@ class Logical:
                     raise Broken(
                         f"the {self._destination} has confirmed the log of the {self.origin} up to {place.confirmed}, "
                         f"and beat {beat.number} before it was lost: so are changes, for example by a slot that was "
-                        f"made anew. Either compare everything, or {_AGAIN}."
+                        f"made anew: {_AGAIN}."
                     )
             if heartbeat.wait(seen, beat.number, min(left, 1.0)) is not None:
                 elapsed = time.monotonic() - begun
