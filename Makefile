@@ -66,7 +66,7 @@ scan: $(STAMP) ## Run all security scanners over the compiled examples (installs
 
 campaign: $(STAMP) ## Fail every AWS call of every command in every way, and try 1,000 generated specs (hours)
 	@$(BIN)/pytest tests/paymig/test_failures_of_aws.py tests/paymig/test_deploy_again.py tests/paymig/test_rehearsal.py -m campaign
-	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/runtime_lambdas/comparison/test_properties.py -m campaign
+	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/runtime_lambdas/comparison/test_properties.py
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest -s tests/runtime_lambdas/test_moves.py tests/runtime_lambdas/switchover/test_crashes.py
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/compiler/test_properties.py tests/compiler/test_plan.py -k "any_spec or sound or order or cause"
 

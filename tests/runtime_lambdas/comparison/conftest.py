@@ -52,6 +52,14 @@ class Pair:
             side.run(sql)
             side.run("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
 
+    def empty(self) -> None:
+        """Leave nothing of an earlier test, a heartbeat in particular: it would be waited for."""
+        for side in self:
+            side.run(
+                "DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS paymig CASCADE;"
+                "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO reader"
+            )
+
     def compare(self, options: Options = FAST, include=("public.%",), **more) -> Report:
         """Compare both sides as the reader."""
         return compare(self.source.open, self.target.open, Patterns(include), options, **more)
@@ -85,9 +93,5 @@ def databases(make_pair: Callable[[], Pair]) -> Pair:
 @pytest.fixture
 def pair(databases: Pair) -> Pair:
     """Two empty databases."""
-    for side in databases:
-        side.run(
-            "DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS paymig CASCADE;"
-            "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO reader"
-        )
+    databases.empty()
     return databases
