@@ -92,6 +92,13 @@ def longest_pause(outcomes: Iterable[Outcome], start: float, end: float) -> Paus
     return max((Pause(a, b) for a, b in pairwise(marks)), key=lambda pause: pause.seconds)
 
 
+def pause_over(outcomes: Iterable[Outcome], start: float, end: float) -> Pause:
+    """Return the longest time that overlaps `start` to `end` and in which no write was acknowledged to any client."""
+    times = sorted(o.done for o in outcomes if o.ok and o.request.writes)
+    gaps = [Pause(a, b) for a, b in pairwise(times) if a < end and b > start]
+    return max(gaps, key=lambda pause: pause.seconds, default=Pause(start, end))
+
+
 def count(outcomes: Sequence[Outcome], pause: Pause) -> Counts:
     """Count how requests ended."""
     return Counts(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from paymig.rehearsal.measure import Latency, Second
+from paymig.rehearsal.moves import Move, words
 from paymig.rehearsal.operator import Typed
 from paymig.rehearsal.proof import Proof
 
@@ -59,6 +60,7 @@ class Report:
         seconds_of_load: the load, second by second.
         lag: seconds since the beginning, and how many milliseconds the other database was behind then;
             None where a beat did not arrive.
+        moves: of the writer.
         journal: its entries as JSON.
         comparison: the comparison's report, where one was made.
     """
@@ -76,6 +78,7 @@ class Report:
     seconds_of_load: Sequence[Second] = ()
     latency_by_phase: Mapping[str, Latency] = field(default_factory=dict)
     lag: list[tuple[float, float | None]] = field(default_factory=list)
+    moves: Sequence[Move] = ()
     journal: Sequence[Mapping[str, Any]] = ()
     comparison: Mapping[str, Any] | None = None
     proof: Proof | None = None
@@ -93,7 +96,18 @@ class Report:
     @property
     def verdict(self) -> str:
         """One line for a person."""
-        return "NOT PROVED: the rehearsal did not get to the proof." if self.proof is None else self.proof.verdict
+        if self.proof is None:
+            return "NOT PROVED: the rehearsal did not get to the proof."
+        moved = "; ".join(words(move) for move in self.moves)
+        return f"{self.proof.verdict} {moved[0].upper()}{moved[1:]}." if moved and self.kept else self.proof.verdict
+
+    @property
+    def writers(self) -> list[tuple[float, float, str]]:
+        """Who was the writer: from when until when, in seconds since the beginning, and which side."""
+        moved = [move for move in self.moves if move.committed is not None]
+        starts = [(0.0, "source"), *((move.committed - self.began, move.to) for move in moved if move.committed)]
+        ends = [at for at, _ in starts[1:]] + [self.seconds]
+        return [(start, end, side) for (start, side), end in zip(starts, ends, strict=True)]
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON has it."""

@@ -7,23 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-from paymig.journal.opening import open_journal
+from paymig.rehearsal import evidence
 from paymig.rehearsal.clients import Clients
 from paymig.rehearsal.faults import sentence
-from paymig.rehearsal.measure import Latency, by_second
 from paymig.rehearsal.options import Options
 from paymig.rehearsal.play import Play
-from paymig.rehearsal.proof import prove
 from paymig.rehearsal.replication import LagWatch
-from paymig.rehearsal.report import Phase, Report, Sample
+from paymig.rehearsal.report import Phase, Report
 from paymig.rehearsal.scenario import Scenario, Step, changed
 from paymig.rehearsal.schedule import Schedule
 from paymig.rehearsal.stage import Stage, open_stage
 from paymig.rehearsal.steps import take
 from paymig.rehearsal.view import View
-from paymig.rehearsal.workload import open_workload
 from schemas.load import Spec
 
 _ENVIRONMENTS = 4
@@ -82,8 +78,9 @@ class Rehearsal:
                     for step in self._scenario.steps:
                         self._step(play, step)
                         measure()
+                    ended = time.time()
                     self._phase("drain", lambda: self._drain(play))
-            self._phase("prove", lambda: self._prove(play, started))
+            self._phase("prove", lambda: self._prove(play, started, ended))
             if play.writer() == "source" and play.weights().share:  # destroy refuses while it is in use
                 self._step(play, Step("rollback"))
             self._step(play, Step("destroy"))
@@ -108,9 +105,13 @@ class Rehearsal:
         """Give what starts to compare and to measure the lag, once replication is there."""
         watches: list[LagWatch | Schedule] = []
 
+        def begin() -> str:
+            watches.extend((LagWatch(play, self._lagging), Schedule(play)))
+            return "the deployed function has compared, and does so again and again from now on"
+
         def measure() -> None:
             if play.replicating and not watches:
-                watches.extend((LagWatch(play, self._lagging), Schedule(play)))
+                self._phase("validation", begin)
 
         try:
             yield measure
@@ -151,36 +152,13 @@ class Rehearsal:
         play.clients.drain()
         return f"{len(play.clients.outcomes())} requests answered"
 
-    def _prove(self, play: Play, started: float) -> str:
-        outcomes = play.clients.outcomes()
-        report = self._report
-        writer = play.writer()
-        ended = max((outcome.done for outcome in outcomes), default=started)
-        report.proof = prove(
-            play.dsn(writer), writer, open_workload(None), outcomes, started, ended, play.older, play.given_up
-        )
-        unexpected = self._scenario.broken(writer, play.weights().share, report.proof.counts.failed, report.proof.lost)
-        if unexpected:
-            report.proof = replace(report.proof, problems=(*report.proof.problems, *unexpected))
-        report.comparison = play.comparison
-        report.seconds_of_load = by_second(outcomes, started)
-        report.samples = [_sample(summary, self._began) for summary in play.clients.summaries if "weights" in summary]
-        report.latency_by_phase = {
-            phase.name: Latency.of(
-                o for o in outcomes if phase.start <= o.done - self._began < phase.start + phase.seconds
-            )
-            for phase in report.phases
-            if phase.start >= report.load_start
-        }
-        journal = open_journal(play.stage.aws, report.migration)
-        report.journal = [entry.to_json() for entry in journal.entries()]
-        lost = f"; {report.proof.lost} were given up" if report.proof.lost else ""
-        return f"{report.proof.found} of {report.proof.promised} acknowledged writes found once{lost}"
-
-
-def _sample(summary: dict[str, Any], began: float) -> Sample:
-    old, new = summary["weights"]
-    return Sample(round(summary["at"] - began, 2), round(100 * new / (old + new), 1) if old + new else 50.0)
+    def _prove(self, play: Play, started: float, ended: float) -> str:
+        evidence.gather(self._report, play, self._scenario, started, ended)
+        proof = self._report.proof
+        if proof is None:
+            raise AssertionError("the evidence holds the proof")
+        lost = f"; {proof.lost} were given up" if proof.lost else ""
+        return f"{proof.found} of {proof.promised} acknowledged writes found once{lost}"
 
 
 def _workplace(stage: Stage, spec: Spec) -> Path:

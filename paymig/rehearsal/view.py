@@ -72,6 +72,8 @@ class LiveView(View):
         super().__init__(console)
         self._name, self._started, self._said = "", time.monotonic(), ""
         self._summary: dict[str, Any] = {}
+        self._lag: float | None = None
+        self._measured = False
         self._live = Live(console=console.err, get_renderable=self._now, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -94,6 +96,10 @@ class LiveView(View):
         if "weights" in summary:
             self._summary = summary
 
+    def lag(self, milliseconds: float | None) -> None:
+        """The other database was so far behind."""
+        self._lag, self._measured = milliseconds, True
+
     def _now(self) -> RenderableType:
         return Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in self.lines()))
 
@@ -102,6 +108,8 @@ class LiveView(View):
         shown = [f".. {self._name:<16} {time.monotonic() - self._started:6.2f} s  {self._said}"]
         if self._summary:
             shown += load_lines(self._summary, time.time())
+        if self._measured:
+            shown.append(f"   replication lag {'more than 5 s' if self._lag is None else f'{self._lag:.0f} ms'}")
         return shown
 
 

@@ -96,7 +96,7 @@ class Workload(Protocol):
         ...
 
 
-def open_workload(file: str | None) -> Workload:
+def open_workload(file: Path | None) -> Workload:
     """Return the built-in workload, or the class `Workload` of a Python file.
 
     Raises:
@@ -106,7 +106,7 @@ def open_workload(file: str | None) -> Workload:
         from paymig.rehearsal.payments import Payments
 
         return Payments()
-    found = importlib.util.spec_from_file_location("rehearsal_workload", Path(file))
+    found = importlib.util.spec_from_file_location("rehearsal_workload", file)
     if found is None or found.loader is None:
         raise PaymigError(f"{file} is no Python file", "rehearsal.workload names a file that ends with .py")
     module = importlib.util.module_from_spec(found)

@@ -135,7 +135,7 @@ def main() -> None:
     sys.setswitchinterval(_SWITCH)
     started: list[Load] = []
     order = orders(lambda line: started[0].hear(line))
-    started.append(Load(order, open_workload(order.get("workload"))))
+    started.append(Load(order, open_workload(order["workload"] and Path(order["workload"]))))
     started[0].run()
 
 

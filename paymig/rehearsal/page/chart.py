@@ -11,7 +11,7 @@ from paymig.rehearsal.report import Report
 
 WIDTH = 1000
 _LEFT, _RIGHT = 58, 12
-_BAND, _PLOT, _GAP = 30, 120, 34
+_BAND, _STRIP, _PLOT, _GAP = 30, 16, 120, 34
 _WORD = 7.0
 """The width of a letter of the labels, at most."""
 
@@ -20,7 +20,7 @@ def timeline(report: Report) -> str:
     """Draw it; every panel shares the axis of time, in seconds since the rehearsal began."""
     x = Axis(0, max(report.seconds, 1.0), _LEFT, WIDTH - _RIGHT)
     parts: list[str] = []
-    y = _phases(parts, report, x)
+    y = _writers(parts, report, x, _phases(parts, report, x))
     seconds = [(report.load_start + second.at, second) for second in report.seconds_of_load]
     panels = [
         ("Traffic on AWS, percent", 100.0, _traffic(report, seconds)),
@@ -34,7 +34,7 @@ def timeline(report: Report) -> str:
     top = y
     for title, high, lines in panels:
         y = _panel(parts, x, y, title, high, lines)
-    _pause(parts, report, x, top, y - _GAP + 8)
+    _pauses(parts, report, x, top, y - _GAP + 8)
     parts += [
         f'<text class="tick" x="{x.place(tick):.1f}" y="{y - 4:.0f}" text-anchor="middle">{tick:g} s</text>'
         for tick in ticks(x.high, 12)
@@ -53,7 +53,8 @@ Lines = Sequence[tuple[str, str, Sequence[tuple[float, float]]]]
 
 def _spoken(report: Report) -> str:
     phases = ", ".join(f"{phase.name} at {phase.start:.0f} s" for phase in report.phases)
-    return f"Phases: {phases}. The tables below give the figures."
+    writers = ", ".join(f"the {side} from {start:.0f} s" for start, _, side in report.writers)
+    return f"Phases: {phases}. Writer: {writers}. The tables below give the figures."
 
 
 def _phases(parts: list[str], report: Report, x: Axis) -> float:
@@ -72,7 +73,20 @@ def _phases(parts: list[str], report: Report, x: Axis) -> float:
             )
             + "</g>"
         )
-    return _BAND + _GAP
+    return _BAND
+
+
+def _writers(parts: list[str], report: Report, x: Axis, top: float) -> float:
+    """Draw below the phases who took the writes."""
+    for start, end, side in report.writers:
+        left, right = x.place(start), x.place(end)
+        parts.append(
+            f'<g class="writer"><title>The {side} takes the writes from {start:.1f} s to {end:.1f} s</title>'
+            f'<rect class="writer-{side}" x="{left:.1f}" y="{top + 3:.0f}" width="{right - left:.1f}" '
+            f'height="{_STRIP}"/>'
+            f'<text x="{left + 6:.1f}" y="{top + _STRIP - 1:.0f}">writer: {side}</text></g>'
+        )
+    return top + 3 + _STRIP + _GAP
 
 
 def _panel(parts: list[str], x: Axis, top: float, title: str, high: float, lines: Lines) -> float:
@@ -122,16 +136,17 @@ def _requests(seconds: Sequence[tuple[float, Second]]) -> Lines:
     ]
 
 
-def _pause(parts: list[str], report: Report, x: Axis, top: float, bottom: float) -> None:
-    """Shade the longest write pause, where it is more than the time between two payments."""
-    if report.proof is None or report.proof.pause.seconds < _WORTH_A_SHADE:
-        return
-    pause = report.proof.pause
-    start, end = x.place(pause.start - report.began), x.place(pause.end - report.began)
-    parts.append(
-        f'<rect class="pause" x="{start:.1f}" y="{top:.0f}" width="{max(end - start, 1.5):.1f}" '
-        f'height="{bottom - top:.0f}"><title>Longest write pause: {pause.seconds * 1000:.0f} ms</title></rect>'
-    )
+def _pauses(parts: list[str], report: Report, x: Axis, top: float, bottom: float) -> None:
+    """Shade each move's pause, and the longest one besides where it is more than the time between two payments."""
+    shaded = [(move.clients, f"{move.verb}, no write acknowledged") for move in report.moves]
+    if report.proof is not None and report.proof.pause.seconds >= _WORTH_A_SHADE:
+        shaded.append((report.proof.pause, "Longest write pause"))
+    for pause, what in shaded:
+        start, end = x.place(pause.start - report.began), x.place(pause.end - report.began)
+        parts.append(
+            f'<rect class="pause" x="{start:.1f}" y="{top:.0f}" width="{max(end - start, 1.5):.1f}" '
+            f'height="{bottom - top:.0f}"><title>{what}: {pause.seconds * 1000:.0f} ms</title></rect>'
+        )
 
 
 _WORTH_A_SHADE = 0.25

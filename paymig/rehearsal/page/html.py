@@ -29,6 +29,7 @@ def page(report: Report) -> str:
         '<section><h2>What happened, and when</h2><div class="wide" tabindex="0" role="region" '
         f'aria-label="Timeline, scrolls sideways">{timeline(report)}</div></section>',
         _phases(report),
+        _moves(report),
         _latency(report),
         _proof(report),
         _comparison(report),
@@ -52,11 +53,54 @@ def _tiles(report: Report) -> str:
         (f"{proof.counts.failed:,}", f"of {proof.counts.requests:,} requests failed"),
         (f"{proof.counts.retried:,}", "succeeded after a retry"),
         (f"{proof.counts.held:,}", "writes held over the pause"),
-        (f"{proof.pause.seconds * 1000:.0f} ms", "longest time without an acknowledged write"),
+        _pause(report),
         (f"{proof.latency.p50:.0f} / {proof.latency.p99:.0f} ms", "latency, median and 99th percentile"),
     ]
     items = "".join(f"<li><b>{escape(figure)}</b> {escape(what)}</li>" for figure, what in tiles)
     return f'<ul class="tiles">{items}</ul>'
+
+
+def _pause(report: Report) -> tuple[str, str]:
+    moved = [move for move in report.moves if move.committed is not None]
+    if moved:
+        longest = max(move.clients.seconds for move in moved)
+        return f"{longest * 1000:.0f} ms", "without an acknowledged write while the writer moved, as clients saw it"
+    seconds = report.proof.pause.seconds if report.proof else 0.0
+    return f"{seconds * 1000:.0f} ms", "longest time without an acknowledged write"
+
+
+def _moves(report: Report) -> str:
+    """Tell each move of the writer: its pause, the writes in it, its steps, and the comparison at the fence."""
+    parts = []
+    for move in report.moves:
+        outcome = "given up" if move.committed is None else f"the {move.to} is the writer"
+        rows = [
+            ["Began to refuse writes, s", f"{move.fenced - report.began:.2f}"],
+            ["The new writer was named, s", "-" if move.committed is None else f"{move.committed - report.began:.2f}"],
+            ["Writes were taken again, s", f"{move.opened - report.began:.2f}"],
+            ["Pause, as whoever moved it measured it", _milliseconds(move.server)],
+            ["Pause, as clients saw it: no write acknowledged", _milliseconds(move.clients.seconds)],
+            ["Writes under way that succeeded at the first attempt", f"{move.held:,}"],
+            ["after a retry under the same key", f"{move.retried:,}"],
+            ["failed", f"{move.failed:,}"],
+            *([f"Step: {step}", _milliseconds(seconds)] for step, seconds in move.steps.items()),
+            *(
+                [f"Compared at the fence: {what}", str(found)]
+                for what, found in move.comparison.items()
+                if what != "seconds"
+            ),
+            *([["Given up because", move.error]] if move.error else []),
+        ]
+        name = f"{move.verb.capitalize()}: {outcome}"
+        parts.append(f"<h3>{escape(name)}</h3>{_table(name, ('What', 'Value'), rows, (1,))}")
+    if not parts:
+        return ""
+    who = ", ".join(f"the {side} from {start:.1f} s to {end:.1f} s" for start, end, side in report.writers)
+    return f"<section><h2>Who took the writes</h2><p>{escape(who.capitalize())}.</p>{''.join(parts)}</section>"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "not known" if seconds is None else f"{seconds * 1000:.0f} ms"
 
 
 def _phases(report: Report) -> str:
@@ -98,6 +142,7 @@ def _proof(report: Report) -> str:
         ["Requests", f"{counts.requests:,}"],
         *([f"of which: {kind}", f"{number:,}"] for kind, number in counts.by_kind.items()),
         *([f"last answered by the {side} API", f"{number:,}"] for side, number in counts.by_side.items()),
+        ["Lost, as the operator accepted", f"{proof.lost:,}"],
         ["Failed", f"{counts.failed:,}"],
         ["Writes without any answer, which may stand in the writer once or not", f"{counts.uncertain:,}"],
         ["Succeeded after a retry under the same idempotency key", f"{counts.retried:,}"],

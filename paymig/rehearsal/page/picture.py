@@ -43,7 +43,7 @@ def _figures(drawn: Raster, report: Report, y: float) -> None:
         (str(proof.counts.failed), "failed"),
         (str(proof.counts.retried), "retried"),
         (str(proof.counts.held), "held"),
-        (f"{proof.pause.seconds * 1000:.0f} ms", "longest pause"),
+        _pause(report),
         (f"{proof.latency.p50:.0f}/{proof.latency.p99:.0f} ms", "median/p99"),
     ]
     width = (_WIDTH - 2 * _MARGIN) / len(figures)
@@ -53,6 +53,12 @@ def _figures(drawn: Raster, report: Report, y: float) -> None:
         size = 4 if text_width(figure, 4) < width - 36 else 3 if text_width(figure, 3) < width - 36 else 2
         drawn.text(x + 12, y + 22, figure, _INK, size)
         drawn.text(x + 12, y + 72, what, _SOFT)
+
+
+def _pause(report: Report) -> tuple[str, str]:
+    moved = [move.clients.seconds for move in report.moves if move.committed is not None]
+    seconds = max(moved, default=report.proof.pause.seconds if report.proof else 0.0)
+    return f"{seconds * 1000:.0f} ms", "write pause" if moved else "longest pause"
 
 
 def _traffic(drawn: Raster, report: Report, y: float) -> None:
@@ -71,6 +77,11 @@ def _traffic(drawn: Raster, report: Report, y: float) -> None:
     wanted = steps([(sample.at, sample.weight) for sample in report.samples])
     drawn.line([(x.place(at), share.place(weight)) for at, weight in wanted], _WANTED)
     drawn.rectangle(left, bottom, right - left, 2, _SOFT)
+    for move in report.moves:
+        at = x.place(move.fenced - report.began)
+        drawn.rectangle(at, y + 30, 2, bottom - y - 30, _BAD if move.committed is None else _GOOD)
+        words = "given up" if move.committed is None else f"writer: {move.to}"
+        drawn.text(min(at + 8, right - text_width(words)), y + 36, words, _GOOD if move.committed else _BAD)
     for tick in (0, 50, 100):
         words = f"{tick}"
         drawn.text(left - 12 - text_width(words), share.place(tick) - 7, words, _SOFT)

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paymig.rehearsal.load.record import Outcome
-from paymig.rehearsal.measure import Latency, by_second, count, longest_pause
+from paymig.rehearsal.measure import Latency, Pause, by_second, count, longest_pause
+from paymig.rehearsal.moves import Move
 from paymig.rehearsal.operator import Typed
 from paymig.rehearsal.page.axes import Axis, steps, ticks
 from paymig.rehearsal.page.html import page
@@ -49,8 +50,24 @@ def report():
     made.journal = [
         {"sequence": 1, "time": "2026-11-24T07:00:00Z", "verb": "shift", "step": "move", "kind": "done", "evidence": {}}
     ]
+    lost_time = Pause(1010.0, 1012.0)
+    steps = {"fence": 0.1, "drain": 0.02}
+    made.moves = [
+        Move("switchover", "target", 1003.0, 1003.4, None, 0.4, Pause(1003.0, 1003.5), 2, 0, 0, error=HOSTILE),
+        Move("switchover", "target", 1010.1, 1012.0, 1011.0, 1.875, lost_time, 7, 3, 0, steps, {"rows": 31}),
+    ]
     made.proof = proof
     return made
+
+
+def test_the_page_tells_who_took_the_writes_and_what_the_pause_was(report):
+    text = page(report)
+    assert "The source from 0.0 s to 12.0 s, the target from 12.0 s to 22.0 s." in text
+    assert "<h3>Switchover: given up</h3>" in text
+    for cell in ("1875 ms", "2000 ms", 'Compared at the fence: rows</td><td class="n">31', "Step: drain"):
+        assert cell in text, cell
+    assert text.count('class="pause"') == 3  # both attempts, and the longest pause
+    assert "became the writer, and no client&#x27;s write was acknowledged for 2000 ms (server: 1875 ms)." in text
 
 
 def test_the_page_needs_nothing_besides_and_runs_nothing(report):

@@ -53,6 +53,10 @@ def test_on_a_terminal_the_phase_that_goes_on_is_shown_with_the_load():
         shown.pulse({"ready": True})
         shown.pulse(SUMMARY)
         first, traffic, _ = shown.lines()
+        shown.lag(4.4)
+        assert shown.lines()[-1] == "   replication lag 4 ms"
+        shown.lag(None)
+        assert shown.lines()[-1] == "   replication lag more than 5 s"
         shown.end(Phase("shift 50", 0.0, 1.5, "done"))
     assert "shift 50" in first
     assert "moving" in first
