@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import replace
-from threading import Event, Thread
+from functools import partial
 from typing import Any
 
-import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime import roles
-from runtime_lambdas.runtime.comparison import Options, Patterns, Recent, Report, compare
+from runtime_lambdas.runtime.comparison import Options, Patterns, Proof, Recent, Report, compare
 from runtime_lambdas.runtime.logins import Role
 from runtime_lambdas.runtime.refused import Refused
 from runtime_lambdas.runtime.replication import publication
-from runtime_lambdas.runtime.replication.engine import ReplicationError
+from runtime_lambdas.runtime.replication.engine import Engine, ReplicationError
 from runtime_lambdas.runtime.writer import SIDES, Side
 
 from .phases import Way
@@ -25,7 +23,6 @@ from .settings import Settings
 from .sides import OWNER, REPLICATOR, Sides
 
 _ROUNDS = 5
-_BEAT = 0.1  # seconds
 
 
 class Different(Refused):
@@ -39,13 +36,13 @@ class Alike:
         sides: both databases.
         settings: which tables, which invariants.
         way: the old writer is the one that replication follows.
-        beat: writes a beat on the old writer: where it has arrived, everything before it has.
+        engine: replication from the old writer.
     """
 
-    def __init__(self, sides: Sides, settings: Settings, way: Way, beat: Callable[[], object]) -> None:
+    def __init__(self, sides: Sides, settings: Settings, way: Way, engine: Engine) -> None:
         self._sides = sides
         self._settings = settings
-        self._beat = beat
+        self._engine = engine
         self._patterns = Patterns(settings.include, settings.exclude)
         self._options = Options(leader=way.old, patience=settings.pause_budget)
         self._name = f"paymig_{''.join(c if c.isalnum() else '_' for c in settings.migration.lower())}_cmp"
@@ -65,6 +62,7 @@ class Alike:
             self._patterns,
             dict.fromkeys(SIDES, self._name),
             self._options,
+            partial(self._wait, self._options.patience),
         )
         report = self.everything()
         _demand(report)
@@ -83,8 +81,8 @@ class Alike:
         """
         options = self._options if patience is None else replace(self._options, patience=patience)
         opens = [self._opener(side, OWNER) for side in SIDES]
-        with self._beating():
-            return compare(opens[0], opens[1], self._patterns, options, since=self._settings.since)
+        wait = partial(self._wait, options.patience)
+        return compare(opens[0], opens[1], self._patterns, options, since=self._settings.since, wait=wait)
 
     def at_the_fence(self) -> dict[str, Any]:
         """Compare what was written since `prepare`, and the invariants.
@@ -94,8 +92,7 @@ class Alike:
         """
         if self._recent is None:
             raise Different("the comparison was not prepared", "run the command again")
-        with self._beating():
-            report = self._recent.compare(self._settings.invariants)
+        report = self._recent.compare(self._settings.invariants)
         _demand(report)
         rows = sum(table.rows_source for table in report.tables)
         return {"tables": len(report.tables), "rows": rows, "invariants": len(report.invariants)}
@@ -106,22 +103,12 @@ class Alike:
             self._recent.close()
             self._recent = None
 
-    @contextmanager
-    def _beating(self) -> Iterator[None]:
-        """Beat while the block runs, so that a row that is late is told from one that is wrong."""
-        ended = Event()
-        thread = Thread(target=self._beat_until, args=(ended,), name="heartbeat", daemon=True)
-        thread.start()
+    def _wait(self, patience: float) -> Proof:
+        """Wait until everything that the old writer has committed is on the other side."""
         try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-    def _beat_until(self, ended: Event) -> None:
-        while not ended.wait(_BEAT):
-            with suppress(psycopg2.Error, ReplicationError):  # without beats the comparison takes longer, and says so
-                self._beat()
+            return "caught up" if self._engine.lag(patience).arrived else "behind"
+        except ReplicationError:
+            return "behind"
 
     def _publish(self, side: Side) -> None:
         tables = self._sides.tables(side)

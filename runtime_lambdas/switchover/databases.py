@@ -23,10 +23,10 @@ from .history import Attempt
 from .pause import Pause
 from .phases import FORTH, Step, Way
 from .privileges import Scope
+from .probe import Applications
 from .settings import Settings
 from .sides import Sides
 
-_ONE_BEAT = 0.0  # seconds to wait for a beat that is only written
 _ORIGINS_ARE_TOLD_APART = 160_000  # since this version of both servers
 
 
@@ -48,7 +48,7 @@ class Databases:
         self._sides = Sides(logins, settings)
         self._engines = {"source": forward, "target": forward.reverse()}
         self._alike: Alike | None = None
-        self._scope: dict[Side, Scope] = {}
+        self._rehearsed: dict[Side, tuple[Scope, Applications]] = {}
         self._extremes: dict[str, list[int]] = {}
 
     def claim(self, token: int) -> None:
@@ -64,8 +64,8 @@ class Databases:
             case Step.PREPARE:
                 return self._prepare(way)
             case Step.FENCE:
-                scope = self._scope.get(way.old) or self._sides.scope(way.old)
-                return fence.raise_(self._sides.connection(way.old), scope, self._sides.next_act(), _running(pause))
+                act = self._sides.next_act()
+                return fence.raise_(self._sides.connection(way.old), *self._rehearsed[way.old], act, _running(pause))
             case Step.DRAIN:
                 marker = self._engines[way.old].marker(_running(pause).left)
                 return {"beat": marker.beat, "arrived after": round(marker.seconds, 4)}
@@ -107,12 +107,11 @@ class Databases:
         return rows_at_stake(self._comparison(way).everything(patience=0))
 
     def _comparison(self, way: Way) -> Alike:
-        return Alike(self._sides, self._settings, way, lambda: self._engines[way.old].lag(_ONE_BEAT))
+        return Alike(self._sides, self._settings, way, self._engines[way.old])
 
     def _check(self, way: Way, loss: int | None) -> Evidence:
         sequences.pair(self._sides.sequences(way.old), self._sides.sequences(way.new))
-        self._scope[way.old] = self._sides.scope(way.old)
-        found = fence.rehearse(self._sides.connection(way.old), self._scope[way.old])
+        found = self._rehearse(way.old)
         if loss is not None:
             return {**found, "accepted loss": loss}
         engine = self._engines[way.old]
@@ -134,14 +133,24 @@ class Databases:
     def _prepare(self, way: Way) -> Evidence:
         back = self._engines[way.new]
         back.prepare()
-        if self._told_apart() and back.progress().state == "paused":
-            back.resume()
+        if self._told_apart():
+            if back.progress().state == "paused":
+                back.resume()
+            back.marker(self._settings.pause_budget)  # a way back that does not work is found before the pause
         for state in self._sides.sequences(way.old):
             self._extremes[state.full_name] = self._both(way, state, indexed_only=False)
         if self._alike is not None:
             self._alike.close()
         self._alike = self._comparison(way)
-        return self._alike.prepare()
+        found = self._alike.prepare()
+        self._rehearse(way.old)  # again: that took a while, and may be another process's call than the check
+        return found
+
+    def _rehearse(self, side: Side) -> Evidence:
+        scope = self._sides.scope(side)
+        found = fence.rehearse(self._sides.connection(side), scope)
+        self._rehearsed[side] = scope, Applications(found["roles"], self._sides.applications(side))
+        return found
 
     def _both(self, way: Way, state: SequenceState, *, indexed_only: bool) -> list[int]:
         return [
@@ -233,8 +242,7 @@ class Databases:
         return {"replication": "ended both ways"}
 
     def _told_apart(self) -> bool:
-        versions: list[int] = [self._sides.connection(side).server_version for side in SIDES]
-        return min(versions) >= _ORIGINS_ARE_TOLD_APART
+        return all(self._sides.connection(side).server_version >= _ORIGINS_ARE_TOLD_APART for side in SIDES)
 
 
 def _running(pause: Pause | None) -> Pause:

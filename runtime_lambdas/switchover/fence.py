@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from psycopg2 import errors, sql
+from psycopg2 import errors
 from psycopg2.extensions import connection, cursor
 
-from runtime_lambdas.runtime.refused import Refused
-
-from . import barrier, guard, privileges
+from . import barrier, guard, privileges, probe
 from .pause import Pause
-from .privileges import Grant, Scope, Writer
+from .privileges import Grant, NotFenced, Scope, Writer
+from .probe import Applications
 
 _BUSY = 5
 
@@ -27,10 +25,6 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
   AND a.pid NOT IN (SELECT pid FROM pg_stat_replication)
 ORDER BY a.pid
 """
-
-
-class NotFenced(Refused):
-    """Somebody could still write past the fence."""
 
 
 def rehearse(opened: connection, scope: Scope) -> dict[str, Any]:
@@ -64,17 +58,20 @@ def rehearse(opened: connection, scope: Scope) -> dict[str, Any]:
         return {"roles": sorted(writing), "privileges": len(found)}
 
 
-def raise_(opened: connection, scope: Scope, act: tuple[int, int], pause: Pause) -> dict[str, Any]:
+def raise_(
+    opened: connection, scope: Scope, applications: Applications, act: tuple[int, int], pause: Pause
+) -> dict[str, Any]:
     """Fence the database, and prove it.
 
     Args:
         opened: a connection of the tables' owner in autocommit mode.
         scope: what to fence.
+        applications: who could write before.
         act: the lease's token and the act's number, for the guard.
         pause: how long it may take.
 
     Returns:
-        Evidence: the roles that are fenced, how many privileges were taken, the probes that were refused.
+        Evidence: how many privileges were taken, and the roles that tried to write and were refused.
 
     Raises:
         NotFenced: somebody could still write.
@@ -82,14 +79,16 @@ def raise_(opened: connection, scope: Scope, act: tuple[int, int], pause: Pause)
         Superseded: another operator has taken over.
     """
     with opened.cursor() as running:
-        writing, taken = _take(running, scope, act)
+        taken = _take(running, scope, act)
         skipped = barrier.wait(running, scope.tables, pause)
         _check_roles(running, scope)
         _check_functions(running, scope)
         _check_sessions(running)
-        probed = _probe(running, privileges.recorded(running), writing)
+        recorded = privileges.recorded(running)
+        tables = [grant.object for grant in recorded if grant.kind == "TABLE"]
+        tried = applications._replace(roles={*applications.roles, *(grant.grantee for grant in recorded)})
+        probed = probe.refused(running, tried, tables[0]) if tables else []
     return {
-        "roles": sorted(writing),
         "privileges": len(taken),
         "tables": len(scope.tables),
         "locked": len(scope.tables) - skipped,
@@ -97,12 +96,11 @@ def raise_(opened: connection, scope: Scope, act: tuple[int, int], pause: Pause)
     }
 
 
-def _take(running: cursor, scope: Scope, act: tuple[int, int]) -> tuple[set[str], list[Grant]]:
+def _take(running: cursor, scope: Scope, act: tuple[int, int]) -> list[Grant]:
     for attempt in range(_BUSY):
         running.execute("BEGIN")
         try:
             guard.enter(running, *act)
-            writing = {writer.role for writer in privileges.writers(running, scope)}
             found = privileges.grants(running, scope)
             # What is taken is written down in the transaction that takes it: opening gives back exactly that.
             privileges.revoke(running, found)
@@ -116,7 +114,7 @@ def _take(running: cursor, scope: Scope, act: tuple[int, int]) -> tuple[set[str]
                 running.execute("ROLLBACK")
             raise
         else:
-            return writing, found
+            return found
     raise AssertionError("the loop returns or raises")
 
 
@@ -165,30 +163,3 @@ def _check_sessions(running: cursor) -> None:
             f"no fence stops a superuser or the tables' owner, and there are sessions of them: {who}",
             "end them; monitoring needs no more than the role pg_monitor",
         )
-
-
-def _probe(running: cursor, taken: Sequence[Grant], writing: set[str]) -> list[str]:
-    """Try to write as every role that may be taken on; return those that were refused.
-
-    Raises:
-        NotFenced: one was not.
-    """
-    running.execute(
-        "SELECT r.rolname, t.name FROM pg_roles r CROSS JOIN LATERAL ("
-        "  SELECT object AS name FROM unnest(%s::text[]) object LIMIT 1) t"
-        " WHERE r.rolname = ANY (%s) AND (pg_has_role(r.oid, 'MEMBER') OR (SELECT rolsuper FROM pg_roles"
-        " WHERE rolname = current_user))",
-        ([grant.object for grant in taken if grant.kind == "TABLE"], sorted(writing | {g.grantee for g in taken})),
-    )
-    refused: list[str] = []
-    for role, table in running.fetchall():
-        running.execute("BEGIN")
-        try:
-            running.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
-            running.execute(sql.SQL("INSERT INTO {} DEFAULT VALUES").format(sql.SQL(table)))
-            raise NotFenced(f"{role} could still write to {table}", "the fence is taken down; paymig history says more")
-        except errors.InsufficientPrivilege:
-            refused.append(role)
-        finally:
-            running.execute("ROLLBACK")
-    return refused

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
+from runtime_lambdas.runtime.refused import Refused
+
 # What reaches the rows of the selected tables: their partitions and children, the views and rules that write through
 # to them with the rights of their owner, and the tables whose rows take theirs along by a foreign key.
 _CLOSURE = """
@@ -88,6 +90,10 @@ WHERE (grantee = '' OR to_regrole(quote_ident(grantee)) IS NOT NULL)
   AND CASE kind WHEN 'ROUTINE' THEN to_regprocedure(object) IS NOT NULL ELSE to_regclass(object) IS NOT NULL END
 ORDER BY onward, kind, object, columns, grantor, grantee, privilege
 """
+
+
+class NotFenced(Refused):
+    """Somebody could still write past the fence."""
 
 
 class Scope(NamedTuple):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 import psycopg2
+from botocore.exceptions import BotoCoreError, ClientError
 from psycopg2 import sql
 from psycopg2.extensions import connection, cursor
 
 from runtime_lambdas.runtime.catalogue import SequenceState, Table, read_sequences, read_tables
+from runtime_lambdas.runtime.database import NotConfigured
 from runtime_lambdas.runtime.logins import Logins, Role
+from runtime_lambdas.runtime.refused import Refused
 from runtime_lambdas.runtime.writer import SIDES, Side
 
 from . import guard
@@ -18,11 +22,15 @@ from .privileges import Scope
 from .settings import Settings
 
 Result = TypeVar("Result")
+Sessions = dict[str, connection]
+"""Connections by their role's name in the database."""
 
 OWNER: Mapping[Side, Role] = {"source": "admin", "target": "control"}
 """Who owns the tables on each side."""
 REPLICATOR: Mapping[Side, Role] = {"source": "admin", "target": "replication"}
 """Whom the other server logs in as, and who may create slots."""
+APPLICATION: Mapping[Side, Role] = {"source": "application", "target": "api"}
+"""Who makes the payments."""
 
 _SESSION = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'"
 
@@ -43,6 +51,7 @@ class Sides:
         self.logins = logins
         self._settings = settings
         self._open: dict[Side, connection] = {}
+        self._applications: dict[Side, Sessions] = {}
         self._unclaimed: dict[Side, Exception] = {}
         self._token = 0
         self._act = 0
@@ -105,6 +114,24 @@ class Sides:
         """Return a login's name in its database."""
         return self.logins.login(side, role).user
 
+    def applications(self, side: Side) -> Sessions:
+        """Return a session of the application's own login by its role; none where it cannot log in from here.
+
+        It is opened anew by each call, and kept: at the fence it is one of those that were there before.
+        """
+        self._close_applications(side)
+        found: Sessions = {}
+        self._applications[side] = found
+        with suppress(psycopg2.Error, BotoCoreError, ClientError, NotConfigured, Refused):
+            login = self.logins.login(side, APPLICATION[side])
+            found[login.user] = login.open()
+            found[login.user].autocommit = True
+        return found
+
+    def _close_applications(self, side: Side) -> None:
+        for opened in self._applications.pop(side, {}).values():
+            opened.close()
+
     def tables(self, side: Side) -> list[Table]:
         """Read the tables that move."""
         settings = self._settings
@@ -136,6 +163,8 @@ class Sides:
 
     def close(self) -> None:
         """Close the connections."""
+        for side in SIDES:
+            self._close_applications(side)
         for opened in self._open.values():
             opened.close()
         self._open.clear()

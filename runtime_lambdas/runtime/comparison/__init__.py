@@ -3,6 +3,7 @@
 from .changes import Cut, CutOutdated, Moment
 from .invariants import Invariant, TooManyRows
 from .kept import Folder, Kept
+from .lag import Proof, Wait
 from .options import Options, Patterns, Progress
 from .parts import PartOutdated, compare_part, gather, plan
 from .recent import NotPublished, Recent, RecordLost
@@ -24,12 +25,14 @@ __all__ = [
     "PartOutdated",
     "Patterns",
     "Progress",
+    "Proof",
     "Recent",
     "RecordLost",
     "Report",
     "SnapshotLost",
     "TableResult",
     "TooManyRows",
+    "Wait",
     "compare",
     "compare_part",
     "gather",

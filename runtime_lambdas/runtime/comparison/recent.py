@@ -25,7 +25,7 @@ from .canonical import Key
 from .decoding import written
 from .engine import Engine, Work
 from .invariants import Invariant, check
-from .lag import stopped
+from .lag import Wait, stopped
 from .options import Options, Patterns
 from .report import Report, TableResult
 from .rows import Version
@@ -70,6 +70,7 @@ class Recent:
         tables: Which tables.
         publications: The publication of these tables on each side.
         options: As for `compare`.
+        wait: As for `compare`.
 
     Raises:
         psycopg2.errors.InsufficientPrivilege: A login lacks REPLICATION.
@@ -79,7 +80,13 @@ class Recent:
     """
 
     def __init__(
-        self, source: Open, target: Open, tables: Patterns, publications: Mapping[Side, str], options: Options
+        self,
+        source: Open,
+        target: Open,
+        tables: Patterns,
+        publications: Mapping[Side, str],
+        options: Options,
+        wait: Wait | None = None,
     ) -> None:
         self._options = options
         self._publications = publications
@@ -95,7 +102,7 @@ class Recent:
             for side in SIDES:
                 self._decoders[side].run(partial(_check, publication=publications[side], tables=self._works))
             sides = self._readers["source"], self._readers["target"]
-            self._live, self._still = Engine(*sides, options), Engine(*sides, options, wait=stopped)
+            self._live, self._still = (Engine(*sides, options, wait=each) for each in (wait, stopped))
             made = {side: self._decoders[side].submit(_create) for side in SIDES}
             self._slots = {side: made[side].result() for side in SIDES}
         except BaseException:

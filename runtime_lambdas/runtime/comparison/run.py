@@ -21,6 +21,7 @@ from .chunks import Chunk
 from .engine import Engine, Work
 from .invariants import Invariant, check
 from .kept import Kept, State
+from .lag import Wait
 from .options import DEFAULTS, Options, Patterns, Watch
 from .report import InvariantResult, Report, TableResult
 from .server import Server
@@ -49,6 +50,7 @@ def compare(
     since: Cut | None = None,
     kept: Kept | None = None,
     watch: Watch | None = None,
+    wait: Wait | None = None,
 ) -> Report:
     """Compare the tables of two databases.
 
@@ -61,6 +63,7 @@ def compare(
         since: Compares the keys of all rows, and the content of those that were written since on either side.
         kept: Where to keep how far it is; what is found there is continued.
         watch: Is told how far it is.
+        wait: Waits for what was committed on the leader; by default for somebody's heartbeat.
 
     Raises:
         NothingToCompare: The patterns select nothing.
@@ -77,7 +80,7 @@ def compare(
             changes.check(since.target, cut.target)
         works, results = lay_out(ours, theirs, tables)
         memory = _Memory(kept, works, cut, clock, since, options)
-        engine = Engine(ours, theirs, options, since, watch)
+        engine = Engine(ours, theirs, options, since, watch, wait)
         with ExitStack() as held:
             snapshots: dict[Side, str] | None = None
             if options.snapshot:
@@ -105,7 +108,7 @@ def compare(
             sorted(results, key=lambda result: result.table),
             [InvariantResult(each.name, "unfinished", [], []) for each in invariants]
             if engine.out_of_time
-            else check(ours, theirs, invariants, options),
+            else check(ours, theirs, invariants, options, wait),
         )
 
 

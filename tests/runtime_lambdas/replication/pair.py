@@ -140,6 +140,9 @@ class Pair:
                 side.run("SELECT pg_drop_replication_slot(%s)", slot)
         for engine in self.engines:
             engine.close()
+        for side in (self.source, self.target):
+            with closing(side.server.connect()) as connection, connection.cursor() as cursor:
+                cursor.execute(f"DROP DATABASE {side.name} WITH (FORCE)")
 
     def _make_source(self, number: int) -> None:
         source = self.source

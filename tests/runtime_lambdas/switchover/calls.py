@@ -1,5 +1,6 @@
-"""Every call that leaves this process, counted: to the journal, and each statement to a database."""
+"""Every call that leaves this process, counted: to AWS, and to a database each connection, statement and commit."""
 
+import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -7,75 +8,69 @@ from contextlib import contextmanager
 
 import psycopg2
 import psycopg2.extensions
-
-from runtime_lambdas.runtime import database
-from runtime_lambdas.runtime.journal.table import Table
+from botocore.client import BaseClient
 
 
 @contextmanager
-def around(before: Callable[[], None], after: Callable[[], None]) -> Iterator[None]:
-    """Call these around every call, as long as the block runs; for a process that ends with it."""
+def around(before: Callable[[int, str], None], after: Callable[[int], None]) -> Iterator[None]:
+    """Call these with each call's number, as long as the block runs; for a process that ends with it."""
+    numbers = itertools.count(1)
+
+    def watched(what: str, call, *args, **named):
+        number = next(numbers)
+        before(number, what)
+        result = call(*args, **named)
+        after(number)
+        return result
 
     class Cursor(psycopg2.extensions.cursor):
         def execute(self, query, values=None):
-            before()
-            result = super().execute(query, values)
-            after()
-            return result
+            return watched(str(query), super().execute, query, values)
 
-    def wrapped(method):
-        def call(*args, **named):
-            before()
-            result = method(*args, **named)
-            after()
-            return result
+    class Connection(psycopg2.extensions.connection):
+        def cursor(self, *args, **named):
+            return super().cursor(*args, **{"cursor_factory": Cursor, **named})
 
-        return call
+        def commit(self):
+            return watched("commit", super().commit)
+
+        def rollback(self):
+            return watched("rollback", super().rollback)
 
     def connect(*args, **named):
-        return psycopg2_connect(*args, cursor_factory=Cursor, **named)
+        return watched("connect", connect_as_ever, *args, connection_factory=Connection, **named)
 
-    psycopg2_connect = database.psycopg2.connect
-    database.psycopg2.connect = connect
-    kept = {name: getattr(Table, name) for name in ("append", "put_lease", "read", "entries", "last_sequence")}
-    for name, method in kept.items():
-        setattr(Table, name, wrapped(method))
+    def call(client, operation, arguments):
+        return watched(operation, call_as_ever, client, operation, arguments)
+
+    connect_as_ever, call_as_ever = psycopg2.connect, BaseClient._make_api_call
+    psycopg2.connect, BaseClient._make_api_call = connect, call
     try:
         yield
     finally:
-        database.psycopg2.connect = psycopg2_connect
-        for name, method in kept.items():
-            setattr(Table, name, method)
-
-
-class _Counter:
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def count(self) -> None:
-        self.calls += 1
+        psycopg2.connect, BaseClient._make_api_call = connect_as_ever, call_as_ever
 
 
 @contextmanager
 def counted(file) -> Iterator[None]:
-    """Write to a file how many calls were made."""
-    counter = _Counter()
-    with around(counter.count, lambda: None):
+    """Write what was called to a file, a line each."""
+    calls: list[str] = []
+    with around(lambda _, what: calls.append(" ".join(what.split())), lambda _: None):
         yield
-    file.write_text(str(counter.calls))
+    file.write_text("\n".join(calls))
 
 
 def killing(point: int, after: bool):
     """End this process by SIGKILL right before or right after its call of that number."""
-    counter = _Counter()
 
-    def before() -> None:
-        counter.count()
-        if counter.calls == point and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def before(number: int, what: str) -> None:
+        if number == point:
+            os.write(2, f"killed {'after' if after else 'before'} call {point}: {what[:300]}\n".encode())
+            if not after:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    def then() -> None:
-        if counter.calls == point and after:
+    def then(number: int) -> None:
+        if number == point and after:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return around(before, then)

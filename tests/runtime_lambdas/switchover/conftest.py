@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import boto3
 import pytest
 
 from paymig.embedded.postgres import Postgres
-from paymig.embedded.process import EmbeddedAws
 from tests.runtime_lambdas.replication.pair import SETTINGS, Pair
 from tests.runtime_lambdas.switchover.stage import Stage
 
@@ -25,32 +23,19 @@ def servers() -> Iterator[dict[int, Postgres]]:
         yield {major: stack.enter_context(Postgres.start(major, settings)) for major in (15, 16, 18)}
 
 
-@pytest.fixture(scope="session")
-def dynamodb() -> Iterator:
-    with EmbeddedAws() as running:
-        variables = running.environment()
-        yield lambda: boto3.client(
-            "dynamodb",
-            endpoint_url=running.endpoint_url,
-            region_name=variables["AWS_DEFAULT_REGION"],
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )
-
-
-def make_stage(servers, dynamodb, older: int, newer: int) -> Iterator[Stage]:
+def make_stage(servers, aws, older: int, newer: int) -> Iterator[Stage]:
     pair = Pair(servers[older], servers[newer])
-    stage = Stage(pair, dynamodb)
+    stage = Stage(pair, aws)
     yield stage
     stage.close()
     pair.end()
 
 
 @pytest.fixture
-def stage(servers, dynamodb) -> Iterator[Stage]:
-    yield from make_stage(servers, dynamodb, 16, 18)
+def stage(servers, aws) -> Iterator[Stage]:
+    yield from make_stage(servers, aws, 16, 18)
 
 
 @pytest.fixture(params=[(16, 18), (15, 18)], ids=["16-18", "15-18"])
-def any_stage(request, servers, dynamodb) -> Iterator[Stage]:
-    yield from make_stage(servers, dynamodb, *request.param)
+def any_stage(request, servers, aws) -> Iterator[Stage]:
+    yield from make_stage(servers, aws, *request.param)

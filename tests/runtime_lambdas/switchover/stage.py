@@ -1,35 +1,35 @@
 """A migration that is ready to move: loaded, replicating, with a journal of its own."""
 
 import itertools
-import threading
+import json
 import uuid
 from contextlib import closing
 
 import psycopg2
 
+from paymig.embedded.process import EmbeddedAws
 from runtime_lambdas.runtime import roles
 from runtime_lambdas.runtime.catalogue import read_sequences, read_tables
-from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.journal.journal import Journal
+from runtime_lambdas.switchover import service
+from runtime_lambdas.switchover.actions import Event
 from runtime_lambdas.switchover.databases import Databases
 from runtime_lambdas.switchover.decide import Wish
-from runtime_lambdas.switchover.ledger import JournalLedger
-from runtime_lambdas.switchover.run import Run
 from runtime_lambdas.switchover.settings import Settings
 from tests.runtime_lambdas.replication.pair import INCLUDE, Pair, fill, until
 
 _numbers = itertools.count(1)
 WRITER = {"source": "application", "target": "api"}
-OWNER = {"source": "admin", "target": "control"}
+ADA, GRACE = (f"arn:aws:iam::111122223333:user/{name}" for name in ("ada", "grace"))
 
 
 class Stage:
     """Operators, and what they leave."""
 
-    def __init__(self, pair: Pair, dynamodb) -> None:
+    def __init__(self, pair: Pair, aws: EmbeddedAws) -> None:
         self.pair = pair
-        self.connect = dynamodb
-        self.dynamodb = dynamodb()
+        self._aws = aws
+        self.dynamodb = self.connect("dynamodb")
         self.table = f"journal-{next(_numbers)}"
         self.settings = Settings(pair.name, INCLUDE, (), sequence_gap=1000, pause_budget=10.0)
         self.dynamodb.create_table(
@@ -57,7 +57,23 @@ class Stage:
 
         self.pair.target.transact("control", act)
 
-    def journal(self, who: str = "arn:aws:iam::111122223333:user/ada") -> Journal:
+    def connect(self, service: str):
+        """Return a client of AWS that shares nothing with another one."""
+        return self._aws.session().client(service, endpoint_url=self._aws.endpoint_url)
+
+    def api_environment(self) -> dict[str, str]:
+        """Return the environment of the payments API."""
+        secrets = self.connect("secretsmanager")
+        given = {"PAYMIG_MIGRATION": self.pair.name, "PAYMIG_JOURNAL_TABLE": self.table}
+        for side, role in WRITER.items():
+            login = self.pair.login(side, role)
+            secret = secrets.create_secret(Name=str(uuid.uuid4()), SecretString=json.dumps(login.secret))
+            known = {"HOST": login.server.host, "PORT": login.server.port, "NAME": login.server.name}
+            known |= {"SECRET_ARN": secret["ARN"], "TLS": login.server.tls}
+            given |= {f"{side.upper()}_{name}": str(value) for name, value in known.items()}
+        return self._aws.environment() | given
+
+    def journal(self, who: str = ADA) -> Journal:
         return Journal(self.dynamodb, self.table, self.pair.name, who)
 
     def databases(self, **changed) -> Databases:
@@ -66,24 +82,17 @@ class Stage:
         self.open_ones.append(made)
         return made
 
-    def move(self, wish: Wish, *, accept_loss=None, databases=None, over=False, **changed):
+    def move(self, wish: Wish, *, who: str = ADA, accept_loss=None, databases=None, **changed):
         """Run a command to its end."""
-        journal = self.journal()
-        databases = databases or self.databases(**changed)
-        events = []
-        with hold(journal, str(wish), over=over) as held:
-            run = Run(
-                JournalLedger(journal, held.lease),
-                databases,
-                wish,
-                budget=changed.get("pause_budget", self.settings.pause_budget),
-                accept_loss=accept_loss,
-                tell=events.append,
-            )
-            outcome = run.finish()
-        self.events = events
-        databases.close()
-        return outcome
+        self.events: list[Event] = []
+        return service.move(
+            self.journal(who),
+            databases or self.databases(**changed),
+            wish,
+            budget=changed.get("pause_budget", self.settings.pause_budget),
+            accept_loss=accept_loss,
+            tell=self.events.append,
+        )
 
     def steps(self) -> list[str]:
         return [f"{entry.step} {entry.kind}" for entry in self.journal().entries()]
@@ -103,12 +112,23 @@ class Stage:
     def writers(self) -> list[str]:
         return [side for side in ("source", "target") if self.may_write(side)]
 
+    def ahead(self, side: str) -> bool:
+        """Tell whether the sequences of a side are ahead of every key that either side has."""
+        highest = "SELECT coalesce(max(id), 0) FROM transactions"
+        base, other = getattr(self.pair, side), getattr(self.pair, {"source": "target", "target": "source"}[side])
+        [(highest_there,)] = other.run(highest)  # asked first: it may follow
+        return base.run(f"SELECT last_value >= greatest(({highest}), %s) FROM transactions_id_seq", highest_there) == [
+            (True,)
+        ]
+
     def equal(self) -> bool:
         return self.pair.source.digest() == self.pair.target.digest()
 
     def close(self) -> None:
+        """Close what commands left open; the pair ends the way back, too."""
         for databases in self.open_ones:
             databases.close()
+        self.pair.back(self.pair.forward())
 
 
 def pay(cursor, key: str) -> None:
@@ -125,74 +145,3 @@ def pay(cursor, key: str) -> None:
             " VALUES (%s, 'clearing', 100, 'EUR'), (%s, 'merchant', -100, 'EUR')",
             (row[0], row[0]),
         )
-
-
-class Clients:
-    """Applications that pay all the time at whichever database takes it, each payment under one key until it is known.
-
-    Attributes:
-        promised: the keys whose payment was acknowledged.
-        gaps: seconds between two acknowledged payments of one client.
-    """
-
-    def __init__(self, stage: Stage, number: int = 2, pause: float = 0.002) -> None:
-        self.promised: list[str] = []
-        self.gaps: list[float] = []
-        self.errors: list[str] = []
-        self._stage, self._pause = stage, pause
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._live, daemon=True) for _ in range(number)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _live(self) -> None:
-        import time
-
-        sides, side, last = {}, "source", time.monotonic()
-        key = str(uuid.uuid4())
-        while not self._ended.is_set():
-            try:
-                if side not in sides:
-                    sides[side] = self._stage.pair.login(side, WRITER[side]).open()
-                with sides[side] as connection, connection.cursor() as cursor:
-                    pay(cursor, key)
-            except psycopg2.errors.InsufficientPrivilege:
-                side = {"source": "target", "target": "source"}[side]
-                time.sleep(0.005)
-                continue
-            except psycopg2.OperationalError as error:
-                self.errors.append(str(error))
-                sides.pop(side, None)
-                time.sleep(0.01)
-                continue
-            now = time.monotonic()
-            self.promised.append(key)
-            self.gaps.append(now - last)
-            last, key = now, str(uuid.uuid4())
-            time.sleep(self._pause)
-        for connection in sides.values():
-            connection.close()
-
-    def prove(self, side: str) -> None:
-        """Look every acknowledged payment up at the writer: there once, and the ledger in balance."""
-        rows = self._stage.pair
-        found = getattr(rows, side).run(
-            "SELECT count(*), count(DISTINCT idempotency_key) FROM payments WHERE idempotency_key = ANY (%s)",
-            self.promised,
-        )
-        assert found == [(len(self.promised), len(self.promised))]
-        unbalanced = "SELECT p.id FROM payments p LEFT JOIN transactions t ON t.payment_id = p.id"
-        unbalanced += " WHERE idempotency_key = ANY (%s) GROUP BY 1 HAVING coalesce(sum(t.amount), 1) <> 0"
-        assert getattr(rows, side).run(unbalanced, self.promised) == []
-        [(ahead,)] = getattr(rows, side).run(
-            "SELECT (SELECT last_value FROM transactions_id_seq) >= (SELECT coalesce(max(id), 0) FROM transactions)"
-        )
-        assert ahead

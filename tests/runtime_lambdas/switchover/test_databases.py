@@ -8,14 +8,16 @@ import psycopg2
 import pytest
 
 from runtime_lambdas.runtime.refused import Refused
-from runtime_lambdas.switchover import fence
+from runtime_lambdas.switchover import fence, probe
 from runtime_lambdas.switchover.actions import GivenUp, MoveRefused, Superseded
 from runtime_lambdas.switchover.decide import Wish
-from runtime_lambdas.switchover.fence import NotFenced
 from runtime_lambdas.switchover.pause import Pause
 from runtime_lambdas.switchover.phases import BACK
+from runtime_lambdas.switchover.privileges import NotFenced
+from runtime_lambdas.switchover.probe import Applications
 from tests.runtime_lambdas.replication.pair import until
-from tests.runtime_lambdas.switchover.stage import Clients, pay
+from tests.runtime_lambdas.switchover.clients import Clients
+from tests.runtime_lambdas.switchover.stage import pay
 
 ACLS = """
 SELECT c.oid::regclass::text, a.grantor::regrole::text, a.grantee, a.privilege_type, a.is_grantable
@@ -46,7 +48,7 @@ def test_forth_and_back_and_forth_again_under_load(any_stage):
             assert outcome.writer == writer
             assert stage.writers() == [writer]
     clients.prove("target")
-    assert clients.errors == []
+    assert clients.failures == []
     assert [step for step in stage.steps() if step == "commit done"] == ["commit done"] * 3
 
 
@@ -117,14 +119,28 @@ def test_every_way_to_write_is_fenced_and_given_back_exactly(stage):
     databases = stage.databases()
     databases.claim(7)
     scope = databases._sides.scope("source")
-    assert set(fence.rehearse(databases._sides.connection("source"), scope)["roles"]) >= {*roles} - {caller}
+    found = fence.rehearse(databases._sides.connection("source"), scope)
+    assert set(found["roles"]) >= {*roles} - {caller}
     assert source.run(ACLS) == before
-    proof = fence.raise_(databases._sides.connection("source"), scope, (7, 10), Pause(time.monotonic(), 5))
+    application = stage.pair.login("source", "application").user
+    sessions = {**databases._sides.applications("source")}
+    sessions[setter] = psycopg2.connect(source.server.dsn(source.name, setter, "p"))
+    sessions[setter].autocommit = True
+    who = Applications(found["roles"], sessions)
+    fenced = databases._sides.connection("source")
+    for role in (application, setter):
+        with pytest.raises(NotFenced, match=f"{role} could still write to public.payments"), fenced.cursor() as cursor:
+            probe.refused(cursor, Applications((), {role: sessions[role]}), "public.payments")
+    with pytest.raises(NotFenced, match=f"{chief} could still write"), fenced.cursor() as cursor:
+        probe.refused(cursor, Applications([chief]), "public.payments")
+    proof = fence.raise_(fenced, scope, who, (7, 10), Pause(time.monotonic(), 5))
     assert refused() == set(attempts)
     assert stage.writers() == []
-    assert chief in proof["refused"]
-    again = fence.raise_(databases._sides.connection("source"), scope, (7, 11), Pause(time.monotonic(), 5))
-    assert again["privileges"] == 0
+    # The others cannot be taken on from here; of them the catalogue says that they may not.
+    assert proof["refused"] == sorted([application, chief, setter])
+    again = fence.raise_(fenced, scope, who, (7, 11), Pause(time.monotonic(), 5))
+    assert (again["privileges"], again["refused"]) == (0, proof["refused"])
+    sessions[setter].close()
     assert set(fence.lower(databases._sides.connection("source"), (7, 12))["roles"]) >= {"PUBLIC", chief, clerk}
     fence.lower(databases._sides.connection("source"), (7, 13))
     assert refused() == set()
