@@ -197,7 +197,8 @@ def main() -> None:
         ]
         for thread in threads:
             thread.start()
-        sys.stdin.readline()
+        if not sys.stdin.readline():
+            os._exit(1)  # who began this is gone
         ended.set()
         for thread in threads:
             thread.join()
