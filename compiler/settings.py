@@ -16,6 +16,7 @@ def settings(migration: Migration) -> Mapping[str, Mapping[str, Any]]:
     chosen = {"exclude": tables.exclude, "include": tables.include}
     return {
         "switchover": {
+            "approval": migration.cutover.writer_approval,
             "engine": migration.replication.engine,
             "invariants": invariants,
             "lag": migration.cutover.gates.replication_lag.total_seconds(),

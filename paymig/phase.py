@@ -72,7 +72,7 @@ def standing(share: float | None, writer: Writer, entries: Sequence[Entry]) -> S
         writer=writer,
         replicating=replicating,
         loaded=loaded,
-        move=state.attempt if state.attempt is not None and state.attempt.under_way else None,
+        move=state.left_over,
         finalized=state.finalized,
     )
 

@@ -1,9 +1,10 @@
 """Moving traffic between the old and the new side, step by step: gates, move, bake, and back when a gate fails."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from paymig import approvals
 from paymig.aws import change_set, stack, weights
@@ -20,7 +21,6 @@ from paymig.gates.gate import Gate, Position
 from paymig.gates.judge import Judge
 from paymig.gates.position import bake_of, position, reached
 from paymig.journal.opening import open_journal
-from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.runtime.journal.hold import Hold, hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.journal.lease import LeaseLost
@@ -118,7 +118,7 @@ class Shifter:
                 return self._stay(holding, after, bake)
             if share > before.share:
                 self._refuse_failing(self._gates(journal, before))
-            approval = self._approval(journal, share) if share > before.share else None
+            approval = self._approval(journal, share) if share > before.share else {}
             self.console.confirm(f"Move {self._record.name} from {before.share:g} % to {share} % on AWS?", yes)
             for _ in change_set.clean(self.aws, root):
                 self.console.say("Discarded a change set that was left for review: it holds the weights of now")
@@ -194,7 +194,7 @@ class Shifter:
                 "paymig status shows every gate; a value that is missing or stale is one that does not pass",
             )
 
-    def _move(self, holding: Hold, before: Weights, after: Weights, approval: Entry | None) -> Move:
+    def _move(self, holding: Hold, before: Weights, after: Weights, approval: Mapping[str, Any]) -> Move:
         started = time.monotonic()
         evidence = {"before": str(before), "after": str(after), "from": before.share}
         with holding.step("move the traffic", **evidence) as reached_there:
@@ -205,17 +205,12 @@ class Shifter:
                 raise
             _yield_to_rollback(self.aws, self._record, holding, before, after)
             seconds = time.monotonic() - started
-            reached_there |= {"live": str(after), "from": before.share, "seconds": round(seconds, 3)}
-            if approval is not None:
-                reached_there |= {"approval": approval.sequence, "approved_by": approval.who}
+            reached_there |= {"live": str(after), "from": before.share, "seconds": round(seconds, 3), **approval}
         return Move(self._record.name, before, after, seconds)
 
-    def _approval(self, journal: Journal, share: int) -> Entry | None:
-        step = approvals.step_of(share)
-        rule = approvals.rule_of(self._migration, step)
-        if rule == "none":
-            return None
-        return approvals.require(journal, step, approvals.digest(self.aws, self.spec, journal), journal.who, rule)
+    def _approval(self, journal: Journal, share: int) -> Mapping[str, Any]:
+        demand = approvals.demand_of(self.aws, self.spec, journal, approvals.step_of(share))
+        return approvals.require(journal, demand)
 
     def _stay(self, holding: Hold, there: Weights, bake: bool) -> Move:
         """Watch what is left of a bake that somebody stopped watching."""

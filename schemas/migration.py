@@ -59,6 +59,14 @@ class Cutover(Record):
     switchover: Switchover
     rollback: Rollback
 
+    @property
+    def writer_approval(self) -> Literal["none", "required", "second-person"]:
+        """Who has to approve the move of the writer; with `strategy: together` the traffic's step goes with it."""
+        asked = {self.switchover.approval}
+        if self.strategy == "together":
+            asked.update(step.approval for step in self.steps)
+        return "second-person" if "second-person" in asked else "required" if "required" in asked else "none"
+
 
 class Alarms(Record):
     """When an alarm fires."""

@@ -15,7 +15,7 @@ from compiler.state_machines import DIED, NOT_RUN, again, state_machine, task
 from schemas.migration import Migration
 
 _LONGEST = 900  # what Lambda allows at most, in seconds
-_SETTLED = ("GivenUp", "LeaseHeld", "MoveRefused")
+_SETTLED = ("GivenUp", "LeaseHeld", "MoveRefused", "NotApproved")
 """What the function raises where there is nothing to undo: it was undone, or is somebody else's work."""
 
 
@@ -82,12 +82,13 @@ def control(
 def moving() -> dict[str, Any]:
     """The machine that moves the writer, in Amazon States Language: one call of the function for each step.
 
-    Its input is `{"wish": "switchover", "who": ARN, "why": text}`. Each act stands in the journal and may be repeated,
-    so a call that died is followed by another. What the function refuses is not asked for twice. A failure that may
-    have left a fence is followed by an undo, which does nothing where there is none.
+    Its input is `{"wish": "switchover", "who": ARN, "why": text, "seen": digest}`, the digest as it was approved. Each
+    act stands in the journal and may be repeated, so a call that died is followed by another. What the function refuses
+    is not asked for twice. A failure that may have left a fence is followed by an undo, which does nothing where there
+    is none.
     """
     told = {"who.$": "$.who", "why.$": "$.why"}
-    act = {"action": "advance", "wish.$": "$.wish", **told}
+    act = {"action": "advance", "wish.$": "$.wish", "seen.$": "$.seen", **told}
     # Whoever died holds the lease for a minute at most.
     died = [
         again(NOT_RUN, seconds=2, attempts=6, factor=2.0),

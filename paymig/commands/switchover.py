@@ -17,15 +17,15 @@ def command(at: Operation, plan: bool, cloud: bool, yes: bool, why: str) -> None
 
     The source is fenced and the fence proved, the last change awaited on the target, what changed compared, the
     sequences set ahead, the way back proved; then the target becomes the writer. Any failure before that, and a pause
-    past the budget, opens the source again. The same command completes what an interrupted one left.
+    past the budget, opens the source again. Where the spec asks for an approval, one that is good now has to be there
+    (paymig approve --step switchover); the commit uses it up. The same command ends what an interrupted one left: in
+    the pause it is undone, past the point of no return completed.
     """
-    from paymig.cutover import driver, in_cloud
+    from paymig.cutover import driver
+    from paymig.cutover.forth import switch_over
     from runtime_lambdas.switchover.decide import Wish
 
     if plan:
         driver.show_plan(at, Wish.SWITCHOVER)
-        return
-    question = f"Move the writer of {at.migration.full_name} to the target? Writes pause meanwhile"
-    at.console.confirm(f"{question} (at most {at.migration.cutover.switchover.pause_budget.total_seconds():g} s).", yes)
-    run = in_cloud.run if cloud else driver.run
-    driver.finish(at, run(at, Wish.SWITCHOVER, why))
+    else:
+        driver.finish(at, switch_over(at, yes, why, cloud))

@@ -66,7 +66,7 @@ def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None, clo
     else:
         _demand_replication(at)
         at.console.confirm("Move the writer back to the source? Writes pause meanwhile; nothing is lost.", yes)
-    driver.finish(at, driver.run(at, Wish.SWITCHBACK, why, accept_loss, over=True))
+    driver.finish(at, driver.run(at, Wish.SWITCHBACK, why, accept_loss=accept_loss, over=True))
     return True
 
 

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 
 from rich.text import Text
 
+from paymig.approvals import waiting
 from paymig.aws import weights
 from paymig.cutover import plan
 from paymig.databases import Databases as Logins
 from paymig.deploy import record_of
-from paymig.errors import Refused
 from paymig.operation import Operation
 from paymig.replication.engines import engine_for
 from runtime_lambdas.runtime.comparison import Invariant
+from runtime_lambdas.runtime.journal.approvals import Demand
+from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.replication.engine import ReplicationError
 from runtime_lambdas.switchover import service
 from runtime_lambdas.switchover.actions import Event, Outcome
@@ -66,15 +68,30 @@ def show_plan(at: Operation, wish: Wish) -> None:
     )
 
 
-def run(at: Operation, wish: Wish, why: str, accept_loss: int | None = None, over: bool = False) -> Outcome:
+def run(
+    at: Operation,
+    wish: Wish,
+    why: str,
+    *,
+    accept_loss: int | None = None,
+    demand: Demand | None = None,
+    over: bool = False,
+) -> Outcome:
     """Move the writer, and show it.
+
+    Args:
+        at: whose.
+        wish: what should be true at the end.
+        why: the operator's words.
+        accept_loss: rows that the operator gives up, on a way back without replication.
+        demand: the approval that a switchover waits for.
+        over: take the lease from a living holder, too.
 
     Raises:
         Refused: it did not move: says why.
+        NotApproved: the switchover waits for an approval.
     """
-    if wish is Wish.SWITCHOVER:
-        demand_traffic(at)
-    with _databases(at) as (databases, settings):
+    with waiting(), _databases(at) as (databases, settings):
         done = service.move(
             at.journal,
             databases,
@@ -82,10 +99,11 @@ def run(at: Operation, wish: Wish, why: str, accept_loss: int | None = None, ove
             budget=settings.pause_budget,
             why=why,
             accept_loss=accept_loss,
+            demand=demand,
             tell=lambda event: _show(at, event),
             over=over,
         )
-    turn_traffic(at, wish)
+    turn_traffic(at, wish, why)
     return done
 
 
@@ -115,26 +133,21 @@ def _databases(at: Operation) -> Iterator[tuple[Databases, Settings]]:
             databases.close()
 
 
-def demand_traffic(at: Operation) -> None:
-    """Make sure that the traffic is where the strategy wants it before the writer moves.
-
-    Raises:
-        Refused: it is not.
-    """
-    wanted = 100 if at.migration.cutover.strategy == "compute-first" else 0
-    live = weights.look(at.aws, record_of(at.migration))
-    if state_of(at).writer == "source" and (live is None or live != weights.Weights.to_new(wanted)):
-        raise Refused(
-            f"with `strategy: {at.migration.cutover.strategy}` the new API gets {wanted} % of the traffic when the "
-            f"writer moves; now: {live or 'there is no weighted pair'}",
-            f"paymig shift --to {wanted}",
-        )
-
-
-def turn_traffic(at: Operation, wish: Wish) -> None:
-    """With `strategy: together` the traffic follows the writer at once."""
-    if wish is Wish.SWITCHOVER and at.migration.cutover.strategy == "together":
-        weights.write(at.aws, record_of(at.migration), weights.Weights.to_new(100))
+def turn_traffic(at: Operation, wish: Wish, why: str) -> None:
+    """With `strategy: together` the traffic follows the writer at once, both ways."""
+    share = {Wish.SWITCHOVER: 100, Wish.SWITCHBACK: 0}.get(wish)
+    if share is None or at.migration.cutover.strategy != "together":
+        return
+    record, after = record_of(at.migration), weights.Weights.to_new(share)
+    before = weights.look(at.aws, record)
+    if before != after:
+        # Of the traffic alone: the writer has moved, and what its own verbs mean in the journal is told by its steps.
+        with (
+            hold(at.journal, "shift", why, over=True) as holding,
+            holding.step("move the traffic", before=str(before), after=str(after)) as reached,
+        ):
+            weights.write(at.aws, record, after)
+            reached["live"] = str(after)
 
 
 def _show(at: Operation, event: Event) -> None:

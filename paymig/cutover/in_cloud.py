@@ -11,11 +11,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 from rich.text import Text
 
+from paymig.approvals import NotApproved
 from paymig.aws import stack
 from paymig.aws.session import code_of
 from paymig.cutover import driver
 from paymig.errors import Refused
 from paymig.operation import Operation
+from runtime_lambdas.runtime.journal.approvals import Demand
 from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.switchover.actions import Outcome
 from runtime_lambdas.switchover.decide import Wish
@@ -25,16 +27,21 @@ _OUTPUT = "SwitchoverStateMachineArn"
 _EVERY = 1.0  # seconds between two looks
 
 
-def run(at: Operation, wish: Wish, why: str) -> Outcome:
+def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Outcome:
     """Have the writer moved, and watch it. An execution that somebody started already for this is watched, too.
+
+    Args:
+        at: whose.
+        wish: what should be true at the end.
+        why: the operator's words.
+        demand: the approval that a switchover waits for.
 
     Raises:
         Refused: it did not move: says why; or there is no state machine yet.
+        NotApproved: the switchover waits for an approval.
     """
-    if wish is Wish.SWITCHOVER:
-        driver.demand_traffic(at)
     before = max((entry.sequence for entry in at.journal.entries()), default=-1)
-    execution = _start(at, wish, why)
+    execution = _start(at, wish, why, demand.digest if demand else "")
     try:
         for entry in _follow(at, execution, before):
             _show(at, entry)
@@ -42,11 +49,11 @@ def run(at: Operation, wish: Wish, why: str) -> Outcome:
         at.console.say("Stopped watching; the move goes on in AWS. The same command watches it again.")
         raise
     done = _outcome(at, execution, before)
-    driver.turn_traffic(at, wish)
+    driver.turn_traffic(at, wish, why)
     return done
 
 
-def _start(at: Operation, wish: Wish, why: str) -> str:
+def _start(at: Operation, wish: Wish, why: str, seen: str = "") -> str:
     """Start an execution, unless one for the same wish in the same epoch is running; return its ARN.
 
     Names are what makes it one: `switchover-0-1` is the first to move the writer out of epoch 0. The next number is
@@ -56,7 +63,7 @@ def _start(at: Operation, wish: Wish, why: str) -> str:
     if found is None or _OUTPUT not in found.outputs:
         raise Refused(f"the state machine of {at.migration.full_name} is not deployed", "paymig deploy makes it")
     machine, client = found.outputs[_OUTPUT], at.aws.client("stepfunctions")
-    told = json.dumps({"who": at.aws.caller(), "why": why, "wish": str(wish)})
+    told = json.dumps({"who": at.aws.caller(), "why": why, "wish": str(wish), "seen": seen})
     epoch = driver.state_of(at).epoch
     for number in count(1):
         name = f"{wish}-{epoch}-{number}"
@@ -90,7 +97,8 @@ def _follow(at: Operation, execution: str, after: int) -> Iterator[Entry]:
 def _outcome(at: Operation, execution: str, before: int) -> Outcome:
     found = at.aws.client("stepfunctions").describe_execution(executionArn=execution)
     if found["status"] != "SUCCEEDED":
-        raise Refused(_why(found), f"paymig history shows the steps; the execution is {execution}")
+        kind = NotApproved if found.get("error") == NotApproved.__name__ else Refused
+        raise kind(_why(found), f"paymig history shows the steps; the execution is {execution}")
     answer = json.loads(found["output"])
     pauses = [entry.evidence.get("pause") for entry in _entries(at, before) if _opened(entry)]
     return Outcome(answer["writer"], answer["epoch"], pauses[-1] if pauses else None)

@@ -16,6 +16,7 @@ from paymig.rehearsal.faults import FAULTS
 from paymig.rehearsal.operator import Typed
 from paymig.rehearsal.play import BrokenPromise, Play
 from paymig.rehearsal.scenario import Step, changed
+from runtime_lambdas.runtime.journal.approvals import SWITCHOVER
 from runtime_lambdas.runtime.waiting import paces
 
 _PATIENCE = 30
@@ -87,7 +88,7 @@ def _status(play: Play, _: str) -> str:
 
 
 def _switch_over(play: Play, how: str) -> str:
-    _approve(play, approvals.SWITCHOVER)
+    _approve(play, SWITCHOVER)
     done = play.type("switchover", *how.split(), "--yes")
     if done.exit_code == 0 and play.writer() != "target":
         raise BrokenPromise("paymig switchover ended well, and the source is the writer")

@@ -10,6 +10,7 @@ from typing import Any
 from runtime_lambdas.runtime import aws, log, writer
 from runtime_lambdas.runtime import settings as told
 from runtime_lambdas.runtime.comparison import Invariant
+from runtime_lambdas.runtime.journal.approvals import SWITCHOVER, Demand
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.logins import Deployed
 from runtime_lambdas.runtime.replication.logical import Logical
@@ -36,11 +37,12 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
     `{"action": "status"}` reads. "switchover", "switchback", "finalize" and "undo", with "who" (an ARN), "why" and, on
     the way back, "accept_loss" (rows), run to the end; the answer holds "finished", "writer", "epoch" and "pause" (s).
+    A switchover also gets "seen", the digest that its approval has to be of, where the spec asks for an approval.
     `{"action": "advance", "wish": "switchover", "first": true, ...}` acts once; it is called until "finished" is true.
 
     Raises:
         UnknownAction: There is no such action; nothing was done.
-        Refused: The writer did not move: says why, and what to do.
+        Refused: The writer did not move: says why, and what to do. `NotApproved` is one.
     """
     name = event.get("action")
     if not isinstance(name, str) or name not in _ACTIONS:
@@ -61,13 +63,15 @@ def _status(_: Mapping[str, Any], __: object) -> dict[str, Any]:
 
 def _move(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     databases, settings = _databases()
+    journal = _journal(event, context)
     done = service.move(
-        _journal(event, context),
+        journal,
         databases,
         Wish(event["action"]),
         budget=settings.pause_budget,
         why=str(event.get("why") or ""),
         accept_loss=event.get("accept_loss"),
+        demand=_demand(event, journal),
         tell=_log,
     )
     return {"finished": True, **asdict(done)}
@@ -75,15 +79,22 @@ def _move(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 def _advance(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     databases, settings = _databases()
+    journal = _journal(event, context)
     done = service.advance(
-        _journal(event, context),
+        journal,
         databases,
         Wish(event["wish"]),
         first=bool(event.get("first")),
         budget=settings.pause_budget,
         why=str(event.get("why") or ""),
+        demand=_demand(event, journal),
     )
     return {"finished": done is not None, **(asdict(done) if done else {})}
+
+
+def _demand(event: Mapping[str, Any], journal: Journal) -> Demand:
+    """Who has to approve is the spec's word; what was looked at is known to the caller alone."""
+    return Demand(SWITCHOVER, str(event.get("seen") or ""), journal.who, told.read("approval"))
 
 
 def _databases() -> tuple[Databases, Settings]:

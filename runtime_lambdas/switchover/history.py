@@ -90,6 +90,11 @@ class State:
     ending: bool = False
     finalized: bool = False
 
+    @property
+    def left_over(self) -> Attempt | None:
+        """The attempt, where it has to be completed or undone before anything else."""
+        return self.attempt if self.attempt is not None and self.attempt.under_way else None
+
 
 def fold(entries: Iterable[Entry]) -> State:
     """Return the state that the journal leaves; entries of other commands are passed over.

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from runtime_lambdas.runtime.journal.approvals import Demand
 from runtime_lambdas.runtime.journal.entry import Draft, Kind
 from runtime_lambdas.runtime.writer import Side
 
 from .actions import Actions, Event, Evidence, GivenUp, MoveRefused, Outcome
-from .decide import Begin, Do, Finished, Refused, Undo, Wish, decide
+from .decide import Begin, Do, Finished, Refused, Undo, Verdict, Wish, decide
 from .history import BEGIN, UNDO, Attempt, fold
 from .ledger import Ledger, Moved
 from .patience import insist, until_answered
@@ -38,6 +39,7 @@ class Run:
         budget: seconds that writes may be paused.
         why: the operator's words, for the journal.
         accept_loss: rows that the operator gives up, on a way back without replication.
+        demand: the approval that a switchover waits for; its commit uses it up. None where none is asked for.
         tell: is called with every event.
         clock: for the pause.
         now: for the age of a pause that another run began.
@@ -53,6 +55,7 @@ class Run:
         budget: float,
         why: str = "",
         accept_loss: int | None = None,
+        demand: Demand | None = None,
         tell: Callable[[Event], None] = _silent,
         clock: Clock = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -64,6 +67,8 @@ class Run:
         self._budget = budget
         self._why = why
         self._accept_loss = accept_loss
+        self._demand = demand
+        self._approval: Evidence = {}
         self._tell = tell
         self._clock = clock
         self._now = now
@@ -76,6 +81,7 @@ class Run:
 
         Raises:
             MoveRefused: it cannot be; nothing was done.
+            NotApproved: the switchover waits for an approval; the source is open.
             GivenUp: it could not be; everything was undone and the old writer takes writes.
             LeaseLost: somebody else took over; what was begun is his to complete or to undo.
         """
@@ -111,6 +117,8 @@ class Run:
     def advance(self) -> Outcome | None:
         """Act once: one step outside the pause, or the whole pause; None while the wish is not fulfilled."""
         verdict = decide(self._ledger.entries, self._wish)
+        if _leads_forth(verdict) and self._demand is not None:
+            self._approval = self._demand.met(self._ledger.entries, self._now())
         try:
             match verdict:
                 case Refused(reason, hint):
@@ -181,7 +189,8 @@ class Run:
 
     def _commit(self, attempt: Attempt, results: list[Draft], pause: Pause) -> None:
         way, epoch = attempt.way, fold(self._ledger.entries).epoch
-        committed = self._draft(way.verb, Step.COMMIT, "done", {"epoch": epoch + 1, "pause": round(pause.seconds, 4)})
+        evidence = {"epoch": epoch + 1, "pause": round(pause.seconds, 4), **self._approval}
+        committed = self._draft(way.verb, Step.COMMIT, "done", evidence)
         opening = self._draft(way.verb, Step.OPEN, "intent")
         # This is the point of no return. One transaction names the new writer, on condition that the lease is ours,
         # that the epoch is the one we set out from, and that nobody appended to the journal since we read it. Before
@@ -237,6 +246,13 @@ class Run:
 
     def _draft(self, verb: str, step: str, kind: Kind, evidence: Evidence | None = None) -> Draft:
         return Draft(verb, str(step), kind, self._why, evidence or {})
+
+
+def _leads_forth(verdict: Verdict) -> bool:
+    """Whether the next act brings the writer nearer to the target, and the point of no return is still ahead."""
+    if isinstance(verdict, Do):
+        return verdict.attempt is not None and verdict.attempt.way == FORTH and not verdict.attempt.committed
+    return isinstance(verdict, Begin) and verdict.way == FORTH
 
 
 def _words(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from runtime_lambdas.runtime.journal.approvals import Demand
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.journal.lease import LeaseHeld, LeaseLost
@@ -35,6 +36,7 @@ def move(
     budget: float,
     why: str = "",
     accept_loss: int | None = None,
+    demand: Demand | None = None,
     tell: Callable[[Event], None] = lambda _: None,
     over: bool = False,
 ) -> Outcome:
@@ -47,17 +49,29 @@ def move(
         budget: seconds that writes may be paused.
         why: the operator's words.
         accept_loss: rows that the operator gives up, on a way back without replication.
+        demand: the approval that a switchover waits for.
         tell: is called with every event.
         over: take the lease from a living holder, too.
 
     Raises:
         LeaseHeld: somebody else is at work.
         MoveRefused: the wish cannot be fulfilled.
+        NotApproved: the switchover waits for an approval; the source is open.
         GivenUp: it could not be; everything was undone.
         LeaseLost: somebody took over; where writes were paused, they take writes again.
     """
     try:
-        return _under_lease(journal, actions, wish, budget, why, accept_loss, tell, over)
+        with hold(journal, str(wish), why, over) as holding:
+            return Run(
+                JournalLedger(journal, holding.lease),
+                actions,
+                wish,
+                budget=budget,
+                why=why,
+                accept_loss=accept_loss,
+                demand=demand,
+                tell=tell,
+            ).finish()
     except LeaseLost:
         _leave_no_fence(journal, actions, budget, tell)
         raise
@@ -66,7 +80,14 @@ def move(
 
 
 def advance(
-    journal: Journal, actions: Closing, wish: Wish, *, first: bool, budget: float, why: str = ""
+    journal: Journal,
+    actions: Closing,
+    wish: Wish,
+    *,
+    first: bool,
+    budget: float,
+    why: str = "",
+    demand: Demand | None = None,
 ) -> Outcome | None:
     """Act once, for a caller who calls until it is finished: one step, or all from the preparation to the open writer.
 
@@ -77,6 +98,7 @@ def advance(
         first: whether this is the caller's first call, which begins an attempt afresh.
         budget: as of `move`.
         why: as of `move`.
+        demand: as of `move`.
 
     Returns:
         The outcome, or None while there is more to do.
@@ -86,7 +108,7 @@ def advance(
     """
     try:
         with hold(journal, str(wish), why) as holding:
-            run = Run(JournalLedger(journal, holding.lease), actions, wish, budget=budget, why=why)
+            run = Run(JournalLedger(journal, holding.lease), actions, wish, budget=budget, why=why, demand=demand)
             run.begin(afresh=first)
             if run.next in PAUSE:
                 run.begin()  # what was prepared for the pause went with the process that prepared it
@@ -98,21 +120,6 @@ def advance(
         actions.close()
 
 
-def _under_lease(
-    journal: Journal,
-    actions: Closing,
-    wish: Wish,
-    budget: float,
-    why: str,
-    accept_loss: int | None,
-    tell: Callable[[Event], None],
-    over: bool,
-) -> Outcome:
-    with hold(journal, str(wish), why, over) as holding:
-        ledger = JournalLedger(journal, holding.lease)
-        return Run(ledger, actions, wish, budget=budget, why=why, accept_loss=accept_loss, tell=tell).finish()
-
-
 def _leave_no_fence(journal: Journal, actions: Closing, budget: float, tell: Callable[[Event], None]) -> None:
     """Where somebody took the lease over in the pause and does not end it himself, end it."""
     until = time.monotonic() + _PATIENCE
@@ -121,8 +128,9 @@ def _leave_no_fence(journal: Journal, actions: Closing, budget: float, tell: Cal
         if attempt is None or attempt.committed or not attempt.under_way:
             return
         try:
-            _under_lease(
-                journal, actions, Wish.UNDO, budget, "the lease was lost while writes were paused", None, tell, False
-            )
+            why = "the lease was lost while writes were paused"
+            with hold(journal, str(Wish.UNDO), why) as holding:
+                ledger = JournalLedger(journal, holding.lease)
+                Run(ledger, actions, Wish.UNDO, budget=budget, why=why, tell=tell).finish()
         except (LeaseHeld, LeaseLost):
             time.sleep(0.5)

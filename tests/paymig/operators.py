@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import EndpointConnectionError
 
+from paymig import approvals
 from paymig.aws import weights
 from paymig.aws.session import Aws
 from paymig.aws.weights import Weights
@@ -15,8 +16,11 @@ from paymig.deploy import record_of
 from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import Stage
 from paymig.traffic import Move, Shifter
+from runtime_lambdas.runtime.journal.approvals import SWITCHOVER
+from runtime_lambdas.runtime.journal.entry import Entry
 
 PATIENCE = 30
+BOB = "arn:aws:iam::111122223333:user/bob"
 
 
 def shift(aws: Aws, spec: Any, share: int, why: str = "", force_step: bool = False) -> Move:
@@ -27,6 +31,14 @@ def shift(aws: Aws, spec: Any, share: int, why: str = "", force_step: bool = Fal
 def another(stage: Stage) -> Aws:
     """An operator with a session of their own."""
     return Aws(stage.aws.region, endpoint_url=stage.embedded.endpoint_url, credentials=(stage.embedded.account_id, "x"))
+
+
+def approve(stage: Stage, spec: Any, step: str = SWITCHOVER, who: str = BOB) -> Entry:
+    """Approve a step of what stands there now, as somebody else."""
+    journal = open_journal(another(stage), spec.migration.full_name)
+    seen = approvals.digest(stage.aws, spec, journal)
+    journal.who = who
+    return approvals.approve(journal, step, seen)
 
 
 def live(stage: Stage, spec: Any) -> Weights | None:

@@ -18,17 +18,18 @@ from paymig.console import Console
 from paymig.deploy import Deployer, record_of
 from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import open_stage
+from runtime_lambdas.runtime.journal.approvals import STEP, VERB, Demand, judge
 from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.runtime.journal.journal import Journal
-from tests.paymig.operators import another, live, shift
+from tests.paymig.operators import BOB, another, live, shift
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ALICE, BOB = "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::111122223333:user/bob"
+ALICE = "arn:aws:iam::111122223333:user/alice"
 
 
 def entry(number=1, who=ALICE, step="100%", digest="d", left=timedelta(hours=1)) -> Entry:
     evidence = {"step": step, "digest": digest, "expires": (NOW + left).isoformat()}
-    return Entry(number, NOW, who, approvals.VERB, approvals.STEP, "note", "", evidence)
+    return Entry(number, NOW, who, VERB, STEP, "note", "", evidence)
 
 
 def used(number: int) -> Entry:
@@ -48,15 +49,15 @@ def used(number: int) -> Entry:
     ],
 )
 def test_what_is_no_good_approval(entries, rule, why):
-    found, reasons = approvals.judge(entries, "100%", "d", BOB, rule, NOW)
+    found, reasons = judge(entries, Demand("100%", "d", BOB, rule), NOW)
     assert found is None
     assert (why is None and not reasons) or any(why in reason for reason in reasons)
 
 
 def test_a_good_one_is_found_among_others():
     entries = [entry(1), entry(2, digest="other"), used(3), entry(4, who=BOB)]
-    assert approvals.judge(entries, "100%", "d", BOB, "second-person", NOW)[0] == entries[0]
-    assert approvals.judge(entries, "100%", "d", BOB, "required", NOW)[0] == entries[3]
+    assert judge(entries, Demand("100%", "d", BOB, "second-person"), NOW)[0] == entries[0]
+    assert judge(entries, Demand("100%", "d", BOB, "required"), NOW)[0] == entries[3]
 
 
 given_entries = st.lists(
@@ -74,7 +75,7 @@ given_entries = st.lists(
 
 @given(given_entries, st.sampled_from(["required", "second-person"]))
 def test_whatever_the_journal_holds_what_is_accepted_is_good(entries, rule):
-    found, _ = approvals.judge(entries, "100%", "d", BOB, rule, NOW)
+    found, _ = judge(entries, Demand("100%", "d", BOB, rule), NOW)
     if found is not None:
         assert (found.evidence["step"], found.evidence["digest"]) == ("100%", "d")
         assert datetime.fromisoformat(found.evidence["expires"]) > NOW
@@ -86,6 +87,27 @@ def test_a_share_between_two_steps_is_approved_like_the_next_one(spec):
     rules = {share: approvals.rule_of(spec.migration, share) for share in ("1%", "50%", "51%", "99%", "100%")}
     assert rules == {"1%": "none", "50%": "none", "51%": "required", "99%": "required", "100%": "required"}
     assert approvals.rule_of(spec.migration, "switchover") == "required"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "step", "switchover", "rule"),
+    [
+        ("compute-first", "second-person", "required", "required"),
+        ("together", "none", "required", "required"),
+        ("together", "second-person", "required", "second-person"),
+        ("together", "required", "none", "required"),
+    ],
+)
+def test_where_traffic_and_writer_move_together_the_stricter_word_counts(spec, strategy, step, switchover, rule):
+    cutover = spec.migration.cutover
+    changed = cutover.model_copy(
+        update={
+            "strategy": strategy,
+            "steps": [cutover.steps[-1].model_copy(update={"approval": step})],
+            "switchover": cutover.switchover.model_copy(update={"approval": switchover}),
+        }
+    )
+    assert approvals.rule_of(spec.migration.model_copy(update={"cutover": changed}), "switchover") == rule
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from paymig import approvals
 from paymig.cli import main
 from paymig.cutover import in_cloud
 from paymig.journal.opening import open_journal
@@ -11,7 +12,7 @@ from runtime_lambdas.switchover import databases as moves
 from runtime_lambdas.switchover.decide import Wish
 from schemas.load import load
 from tests.paymig.conftest import SPECS
-from tests.paymig.operators import another
+from tests.paymig.operators import another, approve
 from tests.paymig.paying import execute, may_pay, type_
 
 FILE = SPECS / "logical-vpn.yaml"
@@ -27,14 +28,16 @@ def command(capsys, *words):
 
 
 def test_the_writer_moves_and_comes_back_by_the_machine(stage, spec, replicating, capsys):
+    approve(stage, spec)
     with hold(open_journal(another(stage), spec.migration.full_name), "shift"):
         code, told, said = command(capsys, "switchover", "--in-cloud")
         assert code == 3
         assert "LeaseHeld: " in said
         assert "for `paymig shift`" in said
     at = Operation(FILE, None, None, None, stage.aws.endpoint_url, "json", False)
-    started = in_cloud._start(at, Wish.SWITCHOVER, "by one operator")
-    assert in_cloud._start(at, Wish.SWITCHOVER, "by another one, meanwhile") == started
+    seen = approvals.digest(stage.aws, spec, at.journal)
+    started = in_cloud._start(at, Wish.SWITCHOVER, "by one operator", seen)
+    assert in_cloud._start(at, Wish.SWITCHOVER, "by another one, meanwhile", seen) == started
     code, told, said = command(capsys, "switchover", "--in-cloud")
     assert code == 0, said
     *events, result = told
@@ -78,6 +81,7 @@ def test_a_way_back_that_died_past_its_point_of_no_return_is_completed_by_rollba
     stage, spec, replicating, capsys, monkeypatch, cloud
 ):
     """Until then nobody can pay: the target is fenced for good, and the source is not open yet."""
+    approve(stage, spec)
     code, told, said = command(capsys, "switchover")
     assert code == 0, said
 

@@ -146,6 +146,7 @@ def rehearse(desk: Desk) -> None:
     desk.run("rollback", "--yes", judge=cut_off("cloudformation"))
     desk.run("history")
     weights.write(another(desk.stage), record_of(SPEC.migration), Weights.to_new(100))
+    desk.run("approve", "--step", "switchover", "--yes")
     for command in ("switchover", "finalize"):  # neither is possible now, here or there
         desk.run(command, "--yes", code=1)
         desk.run(command, "--in-cloud", "--yes", code=3)

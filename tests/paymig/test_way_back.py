@@ -4,6 +4,7 @@ import pytest
 
 from schemas.load import load
 from tests.paymig.conftest import SPECS
+from tests.paymig.operators import approve
 from tests.paymig.paying import execute, execute_alone, may_pay, type_
 
 FILE = SPECS / "logical-vpn.yaml"
@@ -15,10 +16,11 @@ def spec():
     return load(FILE)
 
 
-def test_lossless_is_said_of_the_replication_that_the_switchover_proved(stage, replicating, capsys, tmp_path):
+def test_lossless_is_said_of_the_replication_that_the_switchover_proved(stage, spec, replicating, capsys, tmp_path):
     def rollback():
         return type_(capsys, FILE, "status", "--html", str(tmp_path / "status.html"), yes=False)[1][-1]["rollback"]
 
+    approve(stage, spec)
     code, _, said = type_(capsys, FILE, "switchover")
     assert code == 0, said
     assert may_pay(replicating, "target", "after")
