@@ -67,6 +67,8 @@ def assemble(migration: Migration, assets: Assets) -> Assembly:
         "AlarmNames": (watch.alarms, check.alarms),
         "ApiAliasArn": (code.alias,),
         "ClusterEndpoint": (data.endpoint,),
+        "ComparisonBucket": (watch.comparisons,),
+        "ComparisonStateMachineArn": (check.machine,),
         "DashboardName": (watch.dashboard,),
         "LoadBalancerDnsName": (edge.dns_name,),
         "LoadBalancerHostedZoneId": (edge.hosted_zone,),

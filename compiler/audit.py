@@ -29,14 +29,14 @@ _TAMPERING_EVENTS = (
 )
 
 
-def audit(component: Component, migration: Migration, *, key: Any, access_logs: Any) -> None:
-    """Record management of the account, changes of the journal, code and templates, and who reads the logs.
+def audit(component: Component, migration: Migration, *, key: Any, watched: Sequence[Any]) -> None:
+    """Record management of the account, changes of the journal, code and templates, and who reads logs and reports.
 
     Args:
         component: the monitoring component.
         migration: the spec.
         key: the ARN of the key that encrypts the trail.
-        access_logs: the ARN of the load balancer's bucket of logs.
+        watched: the ARNs of buckets whose readers are recorded.
     """
     bucket = log_bucket(component, "AuditLogs", cause=_CAUSE, days=policy.LOG_RETENTION_DAYS, key=key, locked=True)
     delivery = _delivery(component, bucket)
@@ -67,7 +67,7 @@ def audit(component: Component, migration: Migration, *, key: Any, access_logs: 
             S3BucketName=Ref(bucket),
             CloudWatchLogsLogGroupArn=GetAtt(group, "Arn"),
             CloudWatchLogsRoleArn=GetAtt(role, "Arn"),
-            AdvancedEventSelectors=_selectors(component, bucket, access_logs),
+            AdvancedEventSelectors=_selectors(component, bucket, watched),
             DependsOn=[delivery.title],
         ),
         _CAUSE,
@@ -120,7 +120,7 @@ def _delivery(component: Component, bucket: Bucket) -> BucketPolicy:
     )
 
 
-def _selectors(component: Component, bucket: Bucket, access_logs: Any) -> list[AdvancedEventSelector]:
+def _selectors(component: Component, bucket: Bucket, watched: Sequence[Any]) -> list[AdvancedEventSelector]:
     component.use(ARTIFACT_BUCKET)
     component.use(JOURNAL_TABLE)
     journal = Sub("arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${JournalTable}")
@@ -134,11 +134,11 @@ def _selectors(component: Component, bucket: Bucket, access_logs: Any) -> list[A
             ),
         ),
         _data(
-            "Readers of logs",
+            "Readers of logs and reports",
             "AWS::S3::Object",
             AdvancedFieldSelector(
                 Field="resources.ARN",
-                StartsWith=[Sub(f"${{{bucket.title}.Arn}}/"), Sub("${Logs}/", Logs=access_logs)],
+                StartsWith=[Sub(f"${{{bucket.title}.Arn}}/"), *(Sub("${Bucket}/", Bucket=arn) for arn in watched)],
             ),
             # What is delivered there would be recorded without end.
             _is("readOnly", ["true"]),

@@ -108,13 +108,13 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
         Exemption(
             ("CKV_AWS_111", *_wildcards("*")),
             "Step Functions has its log delivered, and X-Ray its traces, by calls that know no resources.",
-            ("Control.MoveRole",),
+            ("Control.MoveRole", "Validation.CompareRole"),
         ),
         Exemption(
             ("PERMISSIONS_MANAGEMENT_ACTIONS",),
             "Step Functions lets the service that delivers its log into the log group, as this role and whenever the "
             "machine is made or changed. AWS asks for that right on all of a region's log groups.",
-            ("Control.MoveRole",),
+            ("Control.MoveRole", "Validation.CompareRole"),
         ),
         Exemption(
             _wildcards(_KEYS),

@@ -1,9 +1,10 @@
 """A Step Functions state machine with what belongs to it: its log group, its role, and when a task is tried again."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from troposphere import GetAtt
+from troposphere import GetAtt, Partition, Sub
 from troposphere.awslambda import Function
 from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
@@ -23,6 +24,9 @@ State = dict[str, Any]
 
 FUNCTION = "${Function}"
 """Stands for the function's ARN in a definition."""
+
+PARTITION = "${Partition}"
+"""Stands for `aws`, or what it is called elsewhere, in the resources that a definition names."""
 
 NOT_RUN = ("Lambda.TooManyRequestsException",)
 """The function was not started."""
@@ -103,7 +107,7 @@ def state_machine(
             StateMachineName=names.state_machine(migration, title),
             StateMachineType="STANDARD",
             Definition=dict(definition),
-            DefinitionSubstitutions={"Function": GetAtt(function, "Arn")},
+            DefinitionSubstitutions={"Function": GetAtt(function, "Arn"), **_partition(definition)},
             LoggingConfiguration=LoggingConfiguration(
                 Destinations=[destination], IncludeExecutionData=True, Level="ALL"
             ),
@@ -119,6 +123,18 @@ def task(parameters: Mapping[str, Any], **more: Any) -> State:
     return {"Type": "Task", "Resource": FUNCTION, "Parameters": dict(parameters), **more}
 
 
+def runs_itself(migration: Migration, title: str) -> list[policy.Statement]:
+    """What the role of a machine with a distributed map needs: each item is an execution of its own."""
+    states, name = (
+        "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}",
+        names.state_machine(migration, title),
+    )
+    return [
+        policy.allow("states:StartExecution", Sub(f"{states}:stateMachine:{name}")),
+        policy.allow(["states:DescribeExecution", "states:StopExecution"], Sub(f"{states}:execution:{name}:*")),
+    ]
+
+
 def again(errors: Sequence[str], *, seconds: int, attempts: int, factor: float = 1.0) -> State:
     """A retrier: so many times, first after so many seconds, each time after `factor` times as many."""
     return {
@@ -128,3 +144,7 @@ def again(errors: Sequence[str], *, seconds: int, attempts: int, factor: float =
         "BackoffRate": factor,
         "JitterStrategy": "FULL" if factor > 1 else "NONE",
     }
+
+
+def _partition(definition: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Partition": Partition} if PARTITION in json.dumps(definition) else {}

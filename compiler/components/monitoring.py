@@ -8,7 +8,7 @@ from troposphere.dms import EventSubscription
 from troposphere.events import Rule, Target
 from troposphere.sns import SubscriptionResource, Topic, TopicPolicy
 
-from compiler import names, policy
+from compiler import names, policy, spread
 from compiler.alarms import Alarms
 from compiler.audit import audit
 from compiler.component import Component, Export
@@ -22,9 +22,10 @@ from schemas.migration import Migration
 
 
 class MonitoringExports(NamedTuple):
-    """Where others publish to, and what they listen to."""
+    """Where others publish to, what they listen to, and the bucket in which comparisons are kept."""
 
     topic: Export
+    comparisons: Export
     rollback_alarm: Export
     dashboard: Export
     alarms: Export
@@ -43,12 +44,9 @@ def monitoring(
     topic = _topic(component, migration, network)
     alarms = Alarms(component, migration, Ref(topic))
     serving = alarms.of_api(api, load_balancer)
-    audit(
-        component,
-        migration,
-        key=component.use(network.logs_key),
-        access_logs=component.use(load_balancer.access_logs),
-    )
+    key = component.use(network.logs_key)
+    comparisons = spread.bucket(component, key)
+    audit(component, migration, key=key, watched=[component.use(load_balancer.access_logs), GetAtt(comparisons, "Arn")])
     added = [
         *serving,
         *alarms.of_database(database),
@@ -74,6 +72,7 @@ def monitoring(
     )
     return component, MonitoringExports(
         topic=component.offer("TopicArn", Ref(topic)),
+        comparisons=component.offer("ComparisonsBucket", Ref(comparisons)),
         rollback_alarm=component.offer("RollbackAlarmArn", GetAtt(rollback, "Arn")),
         dashboard=component.offer("DashboardName", Ref(dashboard)),
         alarms=component.offer("AlarmNames", Join(",", [Ref(alarm) for alarm in (*added, rollback)])),

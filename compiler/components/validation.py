@@ -16,7 +16,7 @@ from troposphere.scheduler import DeadLetterConfig, FlexibleTimeWindow, RetryPol
 from troposphere.scheduler import Target as ScheduleTarget
 from troposphere.sqs import Queue, QueuePolicy
 
-from compiler import databases, names, policy
+from compiler import databases, names, policy, spread
 from compiler.assets import Assets
 from compiler.component import Component, Export
 from compiler.components.database import DatabaseExports
@@ -35,10 +35,11 @@ _AT_ONCE = 2
 
 
 class ValidationExports(NamedTuple):
-    """The two functions, and the alarms on them."""
+    """The two functions, the machine that spreads a comparison, and the alarms."""
 
     validation: Export
     rollback: Export
+    machine: Export
     alarms: Export
 
 
@@ -60,7 +61,9 @@ def validation(
         policy.allow("sqs:SendMessage", GetAtt(queue, "Arn")),
         policy.allow(["kms:Decrypt", "kms:GenerateDataKey"], key, policy.through("sqs")),
     ]
-    compare = _validation(component, foundations, network, security, database, bury)
+    bucket = component.use(monitoring.comparisons)
+    compare = _validation(component, foundations, network, security, database, bury, bucket)
+    machine = spread.machine(component, migration, network.logs_key, compare, bucket, key)
     back = _rollback(component, foundations, database, routing, monitoring, key, bury)
     for code in (compare, back):
         component.add(
@@ -88,6 +91,7 @@ def validation(
     return component, ValidationExports(
         validation=component.offer("ValidationFunctionArn", GetAtt(compare, "Arn")),
         rollback=component.offer("RollbackFunctionArn", GetAtt(back, "Arn")),
+        machine=component.offer("ComparisonStateMachineArn", Ref(machine)),
         alarms=component.offer("AlarmNames", Join(",", [Ref(alarm) for alarm in alarms])),
     )
 
@@ -99,6 +103,7 @@ def _validation(
     security: SecurityExports,
     database: DatabaseExports,
     bury: list[policy.Statement],
+    bucket: Any,
 ) -> Function:
     migration = foundations.migration
     login = databases.Login(database.endpoint, database.port, database.validation_secret, security.secrets_key)
@@ -113,19 +118,21 @@ def _validation(
         handler="validation.handler.handler",
         environment={
             **databases.variables(component, migration, login),
+            "COMPARISONS_BUCKET": bucket,
             "METRIC_NAMESPACE": namespace,
         },
         rights=[
             *databases.rights(component, login),
             policy.allow("cloudwatch:PutMetricData", "*", {"StringEquals": {"cloudwatch:namespace": namespace}}),
             remember(migration, "comparison"),
+            *spread.keep(bucket, component.use(network.logs_key)),
             *bury,
         ],
         layers=[component.use(database.runtime_layer), component.use(database.certificates_layer)],
         place=Place(network.private_subnets, security.control_group),
         memory=1024,
         timeout=_LONGEST,
-        reserved=_AT_ONCE,
+        reserved=_AT_ONCE + spread.AT_ONCE,
         causes={"Code": "validation.invariants", **databases.CAUSES},
     )
 

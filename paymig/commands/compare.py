@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from paymig.operation import Operation
-from paymig.options import operation
+from paymig.options import in_cloud_option, operation
 
 
 @click.command(epilog="Example: paymig compare --table public.payments --show-values")
@@ -26,9 +26,11 @@ from paymig.options import operation
 @click.option(
     "--report", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there."
 )
+@in_cloud_option
 @operation
 def command(
     at: Operation,
+    cloud: bool,
     tables: tuple[str, ...],
     full: bool,
     show_values: bool,
@@ -43,14 +45,16 @@ def command(
 
     What changed since a comparison that found both equal is compared, or everything the first time. Rows are digested
     inside the servers and looked at again until replication has brought them; nothing is written to either database.
+    With --in-cloud everything is compared, in parts, many at a time; what an interrupted one did is kept.
 
     Exit code 0 when everything is equal, 8 when something differs or could not be told.
     """
+    from paymig.comparison import in_cloud
     from paymig.comparison.run import Wishes, compare
     from paymig.errors import UNHEALTHY
 
     wishes = Wishes(
         tables, full, show_values, max_load / 100, connections, snapshot, "sha256" if sha256 else "md5", resume
     )
-    found = compare(at, wishes, report)
+    found = in_cloud.compare(at, wishes, report) if cloud else compare(at, wishes, report)
     return 0 if found.verdict == "equal" and found.same_schema else UNHEALTHY

@@ -180,6 +180,28 @@ def places(compiled: Compiled) -> dict[str, Place]:
             (base.arn("states", f"execution:{names.state_machine(migration, 'Move')}:*"),),
             "Its executions, named by what is wished and the epoch.",
         ),
+        "Comparer": Place(
+            (base.arn("states", f"stateMachine:{names.state_machine(migration, 'Compare')}"),),
+            "The state machine that compares large tables in parts.",
+        ),
+        "ComparerRuns": Place(
+            tuple(
+                base.arn("states", f"{kind}:{names.state_machine(migration, 'Compare')}{label}:*")
+                for kind, label in (("execution", ""), ("execution", "/Parts"), ("mapRun", "/Parts"))
+            ),
+            "Its executions, the map over the parts in each, and the parts. Step Functions gives them ids of its own.",
+        ),
+        "ComparisonReports": Place(
+            (f"arn:{base.partition}:s3:::{base.of_component('Monitoring').lower()}/reports/*",),
+            "The reports of comparisons in AWS. CloudFormation makes the bucket's name from the stack's; it must be "
+            "one of this account.",
+            own_account,
+        ),
+        "ReportKeys": Place(
+            (base.arn("kms", "key/*"),),
+            "The key of the reports gets its id when it is made. It decrypts what S3 hands out, and nothing else.",
+            {"StringEquals": {"kms:ViaService": f"s3.{base.region}.amazonaws.com"}},
+        ),
         "LoadBalancer": Place(
             (base.arn("elasticloadbalancing", "loadbalancer/app/*"),),
             "CloudFormation shortens a load balancer's name until nothing in it is certain; its tag is.",

@@ -78,6 +78,12 @@ def _rights(call: Call, prefix: str, world: World) -> Iterator[tuple[str, str, M
             context = {"s3:ResourceAccount": [world.account]}
             action = {"HeadObject": "s3:GetObject"}.get(call.operation, own)
             yield action, f"arn:aws:s3:::{given['Bucket']}/{given['Key']}", context
+            if given["Key"].startswith("reports/"):  # the only bucket with a key of its own that commands read
+                yield (
+                    "kms:Decrypt",
+                    world.arn("kms", "key/an-id"),
+                    {"kms:ViaService": [f"s3.{world.region}.amazonaws.com"]},
+                )
             if call.operation == "HeadObject":
                 yield "s3:ListBucket", f"arn:aws:s3:::{given['Bucket']}", context
         case "dynamodb" if call.operation == "TransactWriteItems":
@@ -106,7 +112,8 @@ def _rights(call: Call, prefix: str, world: World) -> Iterator[tuple[str, str, M
         case "elbv2":
             yield own, given["LoadBalancerArn"], world.tagged(given["LoadBalancerArn"])
         case "stepfunctions" | "sfn":
-            yield own, given.get("stateMachineArn") or given["executionArn"], {}
+            arns = (given.get(name) for name in ("stateMachineArn", "executionArn", "mapRunArn"))
+            yield own, next(arn for arn in arns if arn), {}
         case "secretsmanager":
             yield own, given["SecretId"], world.tagged(given["SecretId"])
             through = {"kms:ViaService": [f"secretsmanager.{world.region}.amazonaws.com"]}

@@ -8,7 +8,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner, Result
@@ -32,6 +31,7 @@ from schemas.load import load
 from tests.examples import EXAMPLES, SPECS
 from tests.paymig.iam import Asked, World, allows, asked
 from tests.paymig.operators import another
+from tests.paymig.paying import execute
 from tests.paymig.recording import Call, Recorder
 
 SPEC = load(SPECS / "payments.yaml")
@@ -127,11 +127,15 @@ def rehearse(desk: Desk) -> None:
     desk.run("plan")
     desk.run("preflight", code=None)
     desk.run("preflight", "--in-aws", code=None)
-    tables(desk.stage.target_dsn)
+    execute(desk.stage.target_dsn, (files("runtime_lambdas.payment_api") / "schema.sql").read_text())
     desk.run("transfer-schema", "--section", "post-data", code=None)
     for what in (("start",), ("status",)):
         desk.run("replicate", *what, code=None)
     desk.run("compare", code=None)
+    desk.run("compare", "--in-cloud", code=None)
+    execute(desk.stage.target_dsn, "REVOKE SELECT ON payments FROM paymig_validation")
+    desk.run("compare", "--in-cloud", code=1)
+    execute(desk.stage.target_dsn, "GRANT SELECT ON payments TO paymig_validation")
     desk.run("replicate", "stop", "--retire", "--yes", code=None)
     desk.publish()
     desk.run("approve", "--step", "1%", "--yes")
@@ -154,13 +158,6 @@ def rehearse(desk: Desk) -> None:
     with hold(open_journal(another(desk.stage), NAME), "shift", "gone to lunch"):
         desk.run("unlock", "--yes")
     desk.run("destroy", "--yes")
-
-
-def tables(dsn: str) -> None:
-    connection = psycopg2.connect(dsn)
-    with connection, connection.cursor() as cursor:
-        cursor.execute((files("runtime_lambdas.payment_api") / "schema.sql").read_text())
-    connection.close()
 
 
 def refuse_templates_of(stack: str) -> Any:

@@ -18,6 +18,7 @@ from paymig.embedded.plugin import (
     ec2_private_lines,
     functions,
     load_balancing,
+    map_runs,
     nested,
     nested_changes,
     route53,
@@ -44,6 +45,7 @@ def install(seed: Seed) -> frozenset[str]:
     codedeploy.install()
     dms.install()
     drift.install()
+    map_runs.install()
     nested.install()
     nested_changes.install()
     route53.install()

@@ -75,6 +75,21 @@ _NEEDED = {
     "ministack.services.route53": ("_default_records", "_records", "_zones"),
     "ministack.services.secretsmanager": ("_secrets",),
     "ministack.services.sns": ("_topics",),
+    "ministack.services.stepfunctions": (
+        "_ExecutionError",
+        "_add_event",
+        "_apply_output_path",
+        "_apply_result_path",
+        "_apply_result_selector",
+        "_executions",
+        "_map_runs",
+        "_next_or_end",
+        "_read_map_items",
+        "_resolve_params_obj",
+        "_resolve_path_or_ctx",
+        "_run_distributed_map",
+        "_run_sub_machine",
+    ),
 }
 
 

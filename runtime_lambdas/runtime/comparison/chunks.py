@@ -34,8 +34,8 @@ class Disordered(Exception):
 
 
 def size(shape: Shape, rows: int = ROWS) -> int:
-    """Return how many rows a chunk gets: fewer where they are wide."""
-    return min(rows, max(100, _BYTES // max(shape.row_bytes, 1)))
+    """Return how many rows a chunk gets: fewer where they are wide, in the proportion in which so many are wished."""
+    return min(rows, max(100, _BYTES * max(rows, ROWS) // (ROWS * max(shape.row_bytes, 1))))
 
 
 def cut(source: Server, shape: Shape, rows: int, whole: Chunk, snapshot: str | None = None) -> Iterator[Chunk]:

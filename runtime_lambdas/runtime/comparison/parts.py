@@ -15,36 +15,47 @@ from . import chunks
 from .canonical import Key
 from .chunks import Chunk
 from .engine import Engine, Work
+from .kept import Kept
 from .options import DEFAULTS, Options, Patterns, Watch
 from .report import Report, TableResult
-from .run import NothingToCompare, begin, lay_out, servers
+from .run import Memory, NothingToCompare, begin, fingerprint, lay_out, servers
 from .server import Server
 from .session import Open
 from .shape import Shape
 
 ROWS = 2_000_000
-"""Rows of a part: about half a minute of two cores on each side."""
+"""Rows of a part: about half a minute of two cores on each side. Where rows are wide, a part gets fewer."""
 
 
 class PartOutdated(ValueError):
-    """A part is of a table that is no longer there, or has another key: plan again."""
+    """A part is of a table, a database or a writer that is no longer as it was: plan again."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A range of a table's key, or the whole of it."""
+    """A range of a table's key, or the whole of it.
+
+    Attributes:
+        fingerprint: Of what it was planned for: the table's columns on both sides, both databases, who leads.
+    """
 
     table: str
     range: Chunk
+    fingerprint: str
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"table": self.table, "low": self.range.low, "high": self.range.high}
+        return {
+            "table": self.table,
+            "low": self.range.low,
+            "high": self.range.high,
+            "fingerprint": self.fingerprint,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Part:
         """Return what `to_json` wrote."""
-        return cls(data["table"], Chunk(_key(data["low"]), _key(data["high"])))
+        return cls(data["table"], Chunk(_key(data["low"]), _key(data["high"])), data["fingerprint"])
 
 
 def plan(
@@ -53,12 +64,21 @@ def plan(
     tables: Patterns,
     options: Options = DEFAULTS,
     rows: int = ROWS,
-) -> dict[str, Any]:
+    known: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
     """Cut the tables into parts.
 
+    Args:
+        source: Opens a connection to the source.
+        target: The same for the target.
+        tables: Which tables.
+        options: How.
+        rows: Rows of a part.
+        known: An earlier plan, which is returned where it fits: results of its parts are then worth keeping.
+
     Returns:
-        `{"started": ISO 8601, "cut": ..., "parts": [...], "results": [...]}`: the parts are what `compare_part` takes,
-        the results those of tables that one side lacks.
+        `{"fingerprint": ..., "started": ISO 8601, "cut": ..., "parts": [...], "results": [...]}`: the parts are what
+        `compare_part` takes, the results those of tables that one side lacks.
 
     Raises:
         NothingToCompare: The patterns select nothing.
@@ -67,17 +87,16 @@ def plan(
     with servers(source, target, options) as (ours, theirs):
         started, cut = begin(ours, theirs)
         works, lonely = lay_out(ours, theirs, tables)
+        whole = fingerprint([work.shape for work in works], cut, None, options)
+        results = [result.to_json() for result in lonely]
+        if known is not None and known["fingerprint"] == whole and known["results"] == results:
+            return known
         parts = [
-            Part(work.shape.full_name, whole).to_json()
+            Part(work.shape.full_name, each, fingerprint([work.shape], cut, None, options)).to_json()
             for work in works
-            for whole in _cut(ours, theirs, work.shape, rows)
+            for each in _cut(ours, theirs, work.shape, chunks.size(work.shape, rows))
         ]
-    return {
-        "started": started,
-        "cut": cut.to_json(),
-        "parts": parts,
-        "results": [result.to_json() for result in lonely],
-    }
+    return {"fingerprint": whole, "started": started, "cut": cut.to_json(), "parts": parts, "results": results}
 
 
 def compare_part(
@@ -86,32 +105,50 @@ def compare_part(
     part: Mapping[str, Any],
     options: Options = DEFAULTS,
     watch: Watch | None = None,
+    kept: Kept | None = None,
 ) -> dict[str, Any]:
     """Compare one part of a plan, suspects settled.
+
+    Args:
+        source: Opens a connection to the source.
+        target: The same for the target.
+        part: As it stands in the plan.
+        options: How; where `seconds` do not suffice, the result says that it is not finished.
+        watch: Is told how far it is.
+        kept: Where to keep how far it is; what is found there is continued.
 
     Returns:
         The `TableResult` of the part as JSON values.
 
     Raises:
-        PartOutdated: The table was dropped, or got another key.
+        PartOutdated: The table was dropped or changed, or the database or the writer is another one.
         psycopg2.Error: A database is unreachable or refused a query.
     """
     chosen = Part.from_json(part)
     with servers(source, target, options) as (ours, theirs):
+        started, cut = begin(ours, theirs)
         try:
             works, _ = lay_out(ours, theirs, Patterns([chosen.table]))
         except NothingToCompare:
             works = []
         found = [work for work in works if work.shape.full_name == chosen.table]
-        ends = [end for end in (chosen.range.low, chosen.range.high) if end is not None]
-        if not found or any(len(end) != len(found[0].shape.key) for end in ends):
+        if not found or fingerprint([found[0].shape], cut, None, options) != chosen.fingerprint:
             raise PartOutdated(f"{chosen.table} is no longer as it was when the comparison was planned: plan again")
         work = Work(found[0].shape, chosen.range, found[0].result)
+        memory = Memory(kept, [work], cut, started, None, options)
         engine = Engine(ours, theirs, options, watch=watch)
-        engine.scan(work)
-        engine.settle(work)
+        if not work.read and not engine.out_of_time:
+            engine.scan(work, keep=memory.keep)
+        if not engine.out_of_time:
+            engine.settle(work)
         work.result.finished = work.read and not work.suspects
+        memory.keep(force=True, finished=over(work.result))
     return work.result.to_json()
+
+
+def over(result: TableResult) -> bool:
+    """Return whether there is nothing left to do: it was read, or stopped at what differs."""
+    return result.finished or result.differences > 0
 
 
 def gather(planned: Mapping[str, Any], results: Iterable[Mapping[str, Any]], options: Options = DEFAULTS) -> Report:

@@ -166,6 +166,21 @@ class Report:
             "schema": None if self.schema is None else [asdict(each) for each in self.schema],
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Report:
+        """Return what `to_json` wrote."""
+        schema = data["schema"]
+        return cls(
+            data["mode"],
+            data["started"],
+            data["seconds"],
+            data["cut"],
+            data["values"],
+            [TableResult.from_json(each) for each in data["tables"]],
+            [InvariantResult(**each) for each in data["invariants"]],
+            None if schema is None else [Difference(**each) for each in schema],
+        )
+
 
 _WORST_FIRST: tuple[Verdict, ...] = ("different", "unfinished", "unsettled")
 

@@ -79,7 +79,7 @@ def compare(
             changes.check(since.source, cut.source)
             changes.check(since.target, cut.target)
         works, results = lay_out(ours, theirs, tables)
-        memory = _Memory(kept, works, cut, clock, since, options)
+        memory = Memory(kept, works, cut, clock, since, options)
         engine = Engine(ours, theirs, options, since, watch, wait)
         with ExitStack() as held:
             snapshots: dict[Side, str] | None = None
@@ -178,7 +178,7 @@ def _clock(running: cursor) -> str:
     return str(now.isoformat())
 
 
-class _Memory:
+class Memory:
     """Keeps the works of a comparison, and takes up what an earlier process kept."""
 
     def __init__(
@@ -186,7 +186,7 @@ class _Memory:
     ) -> None:
         self.cut, self.started = cut, started
         self._kept, self._works, self._since = kept, works, since
-        self._print = _fingerprint([work.shape for work in works], cut, since, options)
+        self._print = fingerprint([work.shape for work in works], cut, since, options)
         self._last = time.monotonic()
         state = kept.load() if kept is not None else None
         if state is not None:
@@ -233,14 +233,14 @@ class _Memory:
             work.result = TableResult.from_json(one["result"])
 
 
-def _fingerprint(shapes: list[Shape], cut: Cut, since: Cut | None, options: Options) -> str:
+def fingerprint(shapes: list[Shape], cut: Cut, since: Cut | None, options: Options) -> str:
     """Return what tells one comparison from another; estimates of sizes are no part of it."""
     text = json.dumps(
         [
             [{**asdict(shape), "rows": 0, "row_bytes": 0} for shape in shapes],
             [cut.source.database, cut.target.database],
             since,
-            [options.leader, options.show_values],
+            [options.leader, options.show_values, options.hash],
         ]
     )
     return hashlib.sha256(text.encode()).hexdigest()
