@@ -17,6 +17,14 @@ class Extension(Record):
     stack: str | None
 
 
+class Rehearsal(Record):
+    """The operator's own schema, clients and old API for `paymig rehearse`; AWS never sees them."""
+
+    schema_file: str | None
+    workload: str | None
+    old_api: str | None
+
+
 class Rollback(Record):
     """Going back."""
 
@@ -321,6 +329,7 @@ class Migration(Record):
     validation: Validation
     monitoring: Monitoring
     cutover: Cutover
+    rehearsal: Rehearsal
     environments: dict[str, dict[str, Any]]
     extensions: dict[str, Extension]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ class Clients:
         pulse: gets every summary of the load.
         faulty: whether a proxy stands between clients and the new API, for faults of the network.
         workload: the file that says what they do; None for the built-in one.
+        old_api: the file that answers for the API of today; None for the built-in one.
         summaries: what the load looked like, about every half second; written by the thread that listens to it.
     """
 
@@ -40,6 +41,7 @@ class Clients:
     pulse: Callable[[dict[str, Any]], None]
     faulty: bool
     workload: Path | None = None
+    old_api: Path | None = None
     summaries: list[dict[str, Any]] = field(default_factory=list)
     last: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=6))
     _load: Child | None = None
@@ -57,7 +59,8 @@ class Clients:
         """Let the old API serve and clients come, for as long as the block runs."""
         logs, environment = self.file.parent, stage.embedded.environment()
         with ExitStack() as stack:
-            old = stack.enter_context(child("paymig.rehearsal.old_api", self._old(stage), logs, environment))
+            answering = {"dsn": stage.application_dsn, "file": self.old_api and str(self.old_api)}
+            old = stack.enter_context(child("paymig.rehearsal.old_api", answering, logs, environment))
             host, _, port = stage.embedded.endpoint_url.removeprefix("http://").partition(":")
             if self.faulty:
                 self._network = stack.enter_context(proxy(host, int(port), options.seed))
@@ -105,10 +108,6 @@ class Clients:
     def outcomes(self) -> list[Outcome]:
         """Return what became of each request so far."""
         return list(read(self.file))
-
-    @staticmethod
-    def _old(stage: Stage) -> Mapping[str, Any]:
-        return {"dsn": stage.application_dsn}
 
     def _tell(self, line: str) -> None:
         if self._load is not None:

@@ -1,7 +1,7 @@
 """The system that runs today: the same API as an ordinary server in front of the source, which knows no other database.
 
-A process of its own, as the data centre's would be. It does not look for the writer and holds nothing: once the source
-is fenced it answers 503, which is what stragglers of the DNS get.
+A process of its own, as the data centre's would be; a spec may name a file with another. It does not look for the
+writer and holds nothing: once the source is fenced it answers 503, which is what stragglers of the DNS get.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import json
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg2
@@ -18,12 +19,25 @@ from psycopg2 import errors
 from psycopg2.extensions import connection, cursor
 
 from paymig.rehearsal.child import orders, say
+from paymig.rehearsal.own import class_of
 from runtime_lambdas.payment_api import ledger, refunds
 from runtime_lambdas.payment_api.order import Invalid, read_key, read_order, read_refund
 
 Answer = tuple[HTTPStatus, dict[str, Any]]
 
 _LONGEST = 16 * 1024
+
+
+class Api(Protocol):
+    """What a file for `rehearsal.old_api` has as its class `OldApi`."""
+
+    def __init__(self, dsn: str) -> None:
+        """Get the application's login to the source; every thread of the server calls the one that is made."""
+        ...
+
+    def answer(self, method: str, path: str, key: str | None, body: bytes) -> tuple[int, dict[str, Any]]:
+        """Answer one request with a status and JSON; `key` is its idempotency key."""
+        ...
 
 
 class OldApi:
@@ -111,7 +125,7 @@ def _problem(status: HTTPStatus, detail: str) -> Answer:
     return status, {"title": status.phrase, "status": int(status), "detail": detail}
 
 
-def _handler(api: OldApi) -> type[BaseHTTPRequestHandler]:
+def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -147,7 +161,8 @@ class _Server(ThreadingHTTPServer):
 def main() -> None:
     """Serve until the rehearsal ends."""
     order = orders()
-    with _Server(("127.0.0.1", 0), _handler(OldApi(order["dsn"]))) as server:
+    api: type[Api] = OldApi if order["file"] is None else class_of(Path(order["file"]), "OldApi", ("answer",))
+    with _Server(("127.0.0.1", 0), _handler(api(order["dsn"]))) as server:
         say({"port": server.server_port})
         server.serve_forever()
 

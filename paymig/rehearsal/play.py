@@ -23,6 +23,7 @@ from paymig.rehearsal.clients import Clients
 from paymig.rehearsal.older import Older, fill
 from paymig.rehearsal.operator import Operator, Typed
 from paymig.rehearsal.options import Options
+from paymig.rehearsal.scenario import peopled
 from paymig.rehearsal.stage import Stage
 from runtime_lambdas.runtime.catalogue import read_tables
 from runtime_lambdas.runtime.writer import Side
@@ -80,9 +81,9 @@ class Play:
         return record_of(self.migration)
 
     @property
-    def builtin(self) -> bool:
+    def peopled(self) -> bool:
         """Whether clients know how to use this spec's API."""
-        return self.migration.api.code == "builtin:payment_api"
+        return peopled(self.migration)
 
     @cached_property
     def second_person(self) -> Operator:
@@ -136,7 +137,7 @@ class Play:
             return [sql.Identifier(table.schema, table.name) for table in found]
 
     def fill(self) -> None:
-        """Put the older payments into the source."""
+        """Put the older payments into the built-in tables of the source."""
         connection = psycopg2.connect(self.stage.source_dsn)
         try:
             with connection, connection.cursor() as cursor:
@@ -148,8 +149,8 @@ class Play:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let clients come, for as long as the block runs; an API of one's own has none."""
-        if not self.builtin:
+        """Let clients come, for as long as the block runs, where there are any."""
+        if not self.peopled:
             self.clients.file.touch()
             yield
             return
@@ -158,11 +159,11 @@ class Play:
 
     def open_new_api(self, host: str) -> None:
         """Tell clients the new API's name, once its execution environments are warm, as provisioned ones are."""
-        if not self.builtin:
+        if not self.peopled:
             return
         with ThreadPoolExecutor(_WARM) as pool:
             answers = list(pool.map(lambda _: self._health(host), range(_WARM)))
-        if any(status != 200 for status in answers):
+        if any(status >= 500 for status in answers):
             raise BrokenPromise(f"GET /health answered {answers}")
         self.clients.learn(f"{host}:{HTTPS}")
 

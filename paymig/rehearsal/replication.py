@@ -22,23 +22,15 @@ _BEAT, _LONGEST = 1.0, 5.0
 
 
 def start(play: Play) -> str:
-    """Make the target's schema and type `paymig replicate start`, which returns when the first load is over.
-
-    Without a pg_dump that fits, the target gets the SQL that made the source.
+    """Bring the schema over and type `paymig replicate start`, which returns when the first load is over.
 
     Raises:
         BrokenPromise: it did not start, or did not get there.
     """
-    made = play.type("transfer-schema", "--section", "pre-data", exits=(0, 1, 3))
-    if made.exit_code:
-        _restore(play)
-    began = time.monotonic()
-    play.type("replicate start")
-    seconds = time.monotonic() - began
-    if made.exit_code == 0:
-        play.type("transfer-schema", "--section", "post-data")
-    how = "the schema by pg_dump" if made.exit_code == 0 else "the schema by its SQL, for want of a pg_dump that fits"
-    return f"{how}; loaded under load in {seconds:.1f} s"
+    play.type("transfer-schema", "--section", "pre-data")
+    loading = play.type("replicate start")
+    play.type("transfer-schema", "--section", "post-data")
+    return f"the schema by pg_dump; loaded under load in {loading.seconds:.1f} s"
 
 
 def marker(play: Play, timeout: float) -> float:
@@ -96,10 +88,3 @@ def _ways(migration: Migration, databases: Databases) -> Iterator[Mapping[Side, 
     forward = Logical(migration.full_name, databases, tables.include, tables.exclude)
     with closing(forward), closing(forward.reverse()) as back:
         yield {"source": forward, "target": back}
-
-
-def _restore(play: Play) -> None:
-    with closing(psycopg2.connect(play.stage.target_dsn)) as connection, connection, connection.cursor() as running:
-        running.execute("SELECT to_regclass('public.payments')")
-        if running.fetchone() == (None,):
-            running.execute(play.stage.schema)

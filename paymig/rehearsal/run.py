@@ -66,10 +66,17 @@ class Rehearsal:
             )
         self._view.begin(self._report.migration, self._scenario.title)
         with self._staged() as stage:
+            own = self._spec.migration.rehearsal
             workplace = _workplace(stage, self._spec)
-            clients = Clients(workplace.parent / "load.jsonl", self._view.pulse, self._scenario.faulty)
+            clients = Clients(
+                workplace.parent / "load.jsonl",
+                self._view.pulse,
+                self._scenario.faulty,
+                self._beside(own.workload),
+                self._beside(own.old_api),
+            )
             play = Play(self._spec, stage, self._options, workplace, self._view.hear, clients)
-            if play.builtin:
+            if play.peopled and self._spec.migration.rehearsal.schema_file is None:
                 self._phase("fill the source", lambda: self._fill(play))
             with play.running():
                 started = time.time()
@@ -86,11 +93,17 @@ class Rehearsal:
             self._step(play, Step("destroy"))
         return self._report
 
+    def _beside(self, file: str | None) -> Path | None:
+        """Find a file that the spec names."""
+        return None if file is None else (self._spec.folder / file).resolve()
+
     @contextmanager
     def _staged(self) -> Iterator[Stage]:
         opened = time.time()
         self._view.start("start")
-        with open_stage(self._spec.migration, environments=_ENVIRONMENTS) as stage:
+        with open_stage(
+            self._spec.migration, self._beside(self._spec.migration.rehearsal.schema_file), _ENVIRONMENTS
+        ) as stage:
             self._report.stage = {
                 "source": f"PostgreSQL {stage.source.version}",
                 "target": f"PostgreSQL {stage.target.version}",

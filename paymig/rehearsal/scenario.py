@@ -70,9 +70,14 @@ class Scenario:
         ]
 
 
+def peopled(migration: Migration) -> bool:
+    """Whether clients know how to use a spec's API: the built-in one, or one for which the spec names a workload."""
+    return migration.api.code == "builtin:payment_api" or migration.rehearsal.workload is not None
+
+
 def whole(migration: Migration, options: Options) -> Scenario:
     """Every share of the traffic under its gates, then the writer, then the end of the way back."""
-    if migration.api.code != "builtin:payment_api":
+    if not peopled(migration):
         return _without_clients(migration, options)
     steps = [Step(name) for name in ("preflight", "deploy", "replicate", "compare")]
     if migration.cutover.strategy == "compute-first":

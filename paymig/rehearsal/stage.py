@@ -1,6 +1,7 @@
 """The stage of a rehearsal: a real PostgreSQL for each of the two databases, and the embedded AWS."""
 
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -28,11 +29,7 @@ _SETTINGS = {name: value for name, value in VOLATILE.items() if name != "synchro
 
 @dataclass(frozen=True)
 class Stage:
-    """What a rehearsal plays on; the DSNs are superusers', but for the application's.
-
-    Attributes:
-        schema: the SQL that made the source's tables.
-    """
+    """What a rehearsal plays on; the DSNs are superusers', but for the application's."""
 
     source: Postgres
     source_dsn: str
@@ -41,7 +38,6 @@ class Stage:
     target_dsn: str
     embedded: EmbeddedAws
     aws: Aws
-    schema: str
 
 
 @contextmanager
@@ -50,7 +46,8 @@ def open_stage(migration: Migration, schema: Path | None = None, environments: i
 
     Args:
         migration: the spec's values.
-        schema: SQL that makes the source's tables; None for the built-in ones.
+        schema: SQL that makes the source's tables, with rows or without, as pg_dump writes it; None for the built-in
+            tables.
         environments: of each Lambda function, as of `Seed`.
 
     Raises:
@@ -59,8 +56,7 @@ def open_stage(migration: Migration, schema: Path | None = None, environments: i
     with ExitStack() as stack, _worded():
         source = stack.enter_context(Postgres.start(settings=_SETTINGS))
         target = stack.enter_context(Postgres.start(_newest(), settings=_SETTINGS))
-        sql = _SCHEMA.read_text() if schema is None else schema.read_text()
-        dsn, secrets_ = _make_source(source, migration, sql)
+        dsn, secrets_ = _make_source(source, migration, schema)
         target_dsn = target.create_database(migration.database_name)
         endpoint = DatabaseEndpoint(target.host, target.port, target.user, target.password)
         seed = replace(_seed(migration, secrets_, endpoint), execution_environments=environments)
@@ -70,7 +66,7 @@ def open_stage(migration: Migration, schema: Path | None = None, environments: i
         aws = Aws(migration.region, endpoint_url=embedded.endpoint_url, credentials=(embedded.account_id, "embedded"))
         login = next(known.value for known in secrets_ if known.arn == migration.source.database.secret)
         application = source.dsn(migration.source.database.name, login["username"], login["password"])
-        yield Stage(source, dsn, application, target, target_dsn, embedded, aws, sql)
+        yield Stage(source, dsn, application, target, target_dsn, embedded, aws)
 
 
 def _newest() -> int | None:
@@ -90,7 +86,7 @@ def _worded() -> Iterator[None]:
         raise EmbeddedError(str(error)) from error
 
 
-def _make_source(source: Postgres, migration: Migration, schema: str) -> tuple[str, tuple[Secret, ...]]:
+def _make_source(source: Postgres, migration: Migration, schema: Path | None) -> tuple[str, tuple[Secret, ...]]:
     """Make the source's database with its tables, the role that owns it and the one that applications use.
 
     Returns:
@@ -109,18 +105,54 @@ def _make_source(source: Postgres, migration: Migration, schema: str) -> tuple[s
             cursor.execute(
                 may_subscribe if connection.server_version >= 160000 else f"ALTER ROLE {_OWNER_ROLE} SUPERUSER"
             )
+            # As a member, whoever fences can try to write as the application, and prove that it is refused.
+            cursor.execute(f"GRANT {_APPLICATION_ROLE} TO {_OWNER_ROLE}")
+        if schema is not None:
+            _restore(source, source.dsn(database.name, _OWNER_ROLE, roles[_OWNER_ROLE]), schema)
+        with connection, connection.cursor() as cursor:
             cursor.execute(f"SET ROLE {_OWNER_ROLE}")
-            cursor.execute(schema)
-            cursor.execute(
-                f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_APPLICATION_ROLE};"
-                f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {_APPLICATION_ROLE}"
-            )
+            if schema is None:
+                cursor.execute(_SCHEMA.read_text())
+            cursor.execute(_SCHEMAS)
+            for (name,) in cursor.fetchall():
+                cursor.execute(
+                    f"GRANT USAGE ON SCHEMA {name} TO {_APPLICATION_ROLE};"
+                    f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {_APPLICATION_ROLE};"
+                    f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {name} TO {_APPLICATION_ROLE}"
+                )
     finally:
         connection.close()
     owner = {database.admin: _OWNER_ROLE, database.secret: _APPLICATION_ROLE} if database.admin_secret else {}
     logins = owner or {database.secret: _OWNER_ROLE}
     where: dict[str, str | int] = {"host": source.host, "port": source.port, "dbname": database.name}
     return dsn, tuple(Secret(arn, {"username": role, "password": roles[role], **where}) for arn, role in logins.items())
+
+
+def _restore(source: Postgres, dsn: str, file: Path) -> None:
+    """Run a dump by psql, which knows what pg_dump writes besides SQL, as the role that owns the tables.
+
+    Raises:
+        EmbeddedError: it failed: says with what.
+    """
+    psql = find_binaries(int(source.version.partition(".")[0]))[0] / "psql"
+    done = subprocess.run(
+        [psql, "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={file}", dsn],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise EmbeddedError(
+            f"{file} cannot be restored into the source: {done.stderr.strip()}",
+            "rehearsal.schema is plain SQL of pg_dump --no-owner --no-privileges, or of your own",
+        )
+
+
+_SCHEMAS = """
+SELECT quote_ident(nspname) FROM pg_namespace
+WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND has_schema_privilege(oid, 'USAGE')
+"""
 
 
 def _seed(migration: Migration, known: tuple[Secret, ...], endpoint: DatabaseEndpoint) -> Seed:

@@ -5,14 +5,13 @@ A workload is a class `Workload` with three methods. The rehearsal calls them on
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
-from paymig.errors import PaymigError
+from paymig.rehearsal.own import class_of
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor
@@ -106,19 +105,5 @@ def open_workload(file: Path | None) -> Workload:
         from paymig.rehearsal.payments import Payments
 
         return Payments()
-    found = importlib.util.spec_from_file_location("rehearsal_workload", file)
-    if found is None or found.loader is None:
-        raise PaymigError(f"{file} is no Python file", "rehearsal.workload names a file that ends with .py")
-    module = importlib.util.module_from_spec(found)
-    try:
-        found.loader.exec_module(module)
-        workload: Workload = module.Workload()
-    except Exception as error:
-        raise PaymigError(
-            f"{file} is no workload: {type(error).__name__}: {error}",
-            "it has a class Workload with next, answered and prove; docs/rehearsal.md shows one",
-        ) from error
-    missing = [name for name in ("next", "answered", "prove") if not callable(getattr(workload, name, None))]
-    if missing:
-        raise PaymigError(f"the Workload of {file} lacks {', '.join(missing)}", "docs/rehearsal.md shows one")
+    workload: Workload = class_of(file, "Workload", ("next", "answered", "prove"))()
     return workload

@@ -68,7 +68,9 @@ def hand_over(running: cursor, logins: Logins, tables: Sequence[Table], sequence
     """Make control the owner of what moves, whoever restored it; in a transaction of the master."""
     control = sql.Identifier(logins.login("target", "control").user)
     for schema in _schemas(tables, sequences):
-        running.execute(sql.SQL("GRANT USAGE, CREATE ON SCHEMA {} TO {}").format(sql.Identifier(schema), control))
+        # The schema stays the master's; control has to let the others in.
+        granting = sql.SQL("GRANT USAGE, CREATE ON SCHEMA {} TO {} WITH GRANT OPTION")
+        running.execute(granting.format(sql.Identifier(schema), control))
     for table in tables:
         for schema, name in _with_partitions(running, table):
             running.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(schema, name), control))

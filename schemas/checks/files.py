@@ -22,7 +22,7 @@ def named_files(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def named(spec: Spec) -> Iterator[Path]:
-    """Yield everything besides the spec that compiling it reads: each file, and a folder for all that is in it."""
+    """Yield everything besides the spec that compiling it looks at: each file, and a folder for all that is in it."""
     migration = spec.migration
     yield from (spec.folder / file for _, file in _files(migration))
     for _, code, _ in _codes(migration):
@@ -32,6 +32,13 @@ def named(spec: Spec) -> Iterator[Path]:
 
 def _files(migration: Migration) -> Iterator[tuple[SpecPath, str]]:
     files: list[tuple[SpecPath, str | None]] = [(("source", "database", "tls", "ca"), migration.source.database.tls.ca)]
+    rehearsal = migration.rehearsal
+    for key, file in (
+        ("schema", rehearsal.schema_file),
+        ("workload", rehearsal.workload),
+        ("old_api", rehearsal.old_api),
+    ):
+        files.append((("rehearsal", key), file))
     for name, extension in migration.extensions.items():
         files.append((("extensions", name, "patch"), extension.patch))
         files.append((("extensions", name, "stack"), extension.stack))

@@ -8,6 +8,7 @@ from schemas.overlays import DEFAULT
 from schemas.sections.base import Section, optional, required, subsection
 from schemas.sections.cutover import Cutover
 from schemas.sections.migration import Monitoring, Replication, Validation
+from schemas.sections.rehearsal import Rehearsal
 from schemas.sections.source import Source
 from schemas.sections.target import Api, Database, LoadBalancer, Network, Routing, Security
 
@@ -51,6 +52,7 @@ class Migration(Section):
         "Dashboard, alarms and who receives them.", {"notify": [{"email": "payments-oncall@example.com"}]}
     )
     cutover: Cutover = subsection("The steps, the gates and the ways back.")
+    rehearsal: Rehearsal = subsection("What `paymig rehearse` plays with instead of what is built in.")
     environments: dict[Name, dict[str, Any]] = optional(
         {}, "For each other environment, what differs from this spec.", {"staging": {"database": {"instances": 1}}}
     )
