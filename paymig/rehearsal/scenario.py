@@ -79,7 +79,7 @@ def whole(migration: Migration, options: Options) -> Scenario:
     """Every share of the traffic under its gates, then the writer, then the end of the way back."""
     if not peopled(migration):
         return _without_clients(migration, options)
-    steps = [Step(name) for name in ("preflight", "deploy", "replicate", "compare")]
+    steps = [Step(name) for name in ("preflight", "plan", "deploy", "replicate", "compare")]
     if migration.cutover.strategy == "compute-first":
         steps += [Step(f"shift {int(step.to)}") for step in migration.cutover.steps]
     if migration.source.database.admin_secret is None:

@@ -167,6 +167,10 @@ def _preflight(play: Play, _: str) -> str:
     return "nothing stands in the way" if done.exit_code == 0 else "it found errors; what it printed names them"
 
 
+def _plan(play: Play, _: str) -> str:
+    return f"{len(play.type('plan').output.splitlines())} lines say what a deploy would do"
+
+
 def _replicate(play: Play, _: str) -> str:
     done = replication.start(play)
     play.replicating = True
@@ -175,7 +179,7 @@ def _replicate(play: Play, _: str) -> str:
 
 def _compare(play: Play, _: str) -> str:
     file = play.workplace / "comparison.json"
-    play.type("compare", "--report", file.name)
+    play.type("compare", "--full", "--report", file.name)
     report = json.loads(file.read_text())
     play.comparison = report
     rows = sum(table["rows_source"] for table in report["tables"])
@@ -184,6 +188,7 @@ def _compare(play: Play, _: str) -> str:
 
 STEPS: dict[str, Take] = {
     "preflight": _preflight,
+    "plan": _plan,
     "deploy": _deploy,
     "replicate": _replicate,
     "stop-replication": _stop_replication,

@@ -34,6 +34,11 @@ class Stop:
     lost: str = "nothing"
     approval: str = "none"
 
+    @property
+    def approved_as(self) -> str:
+        """The step's name, as `paymig approve` knows it."""
+        return self.command if self.command == "switchover" else self.options.removeprefix("--to ")
+
 
 def timetable(migration: Migration) -> list[Stop]:
     """Return the steps; times are from the first shift on."""

@@ -121,36 +121,43 @@ def _gates(migration: Migration) -> list[str]:
 
 
 def _step(stop: Stop, spec: Spec, rehearsal: Mapping[str, Any] | None) -> list[Block]:
-    typed = f"paymig {stop.command} {shlex.quote(spec.file)} {stop.options}".strip()
-    blocks: list[Block] = [Heading(3, stop.name), Code(typed, "sh")]
-    found = _rehearsed(stop, rehearsal)
-    if found is not None:
-        lines = str(found["output"]).splitlines()
-        left_out = [f"... ({len(lines) - _LONGEST} lines before)"] if len(lines) > _LONGEST else []
-        blocks += [
-            Text(f"In the last rehearsal it took {float(found['seconds']):.1f} s and printed:"),
-            Code("\n".join([*left_out, *lines[-_LONGEST:]])),
-        ]
-    elif rehearsal is not None:
-        blocks.append(Text("The last rehearsal did not type it."))
+    blocks: list[Block] = [Heading(3, stop.name)]
     if stop.approval != "none":
-        blocks.append(Text(f"Approval before it: {stop.approval}."))
+        who = "somebody other than who takes the step" if stop.approval == "second-person" else "somebody"
+        blocks.append(Text(f"Approval before it: {stop.approval}. To be typed by {who}:"))
+        blocks += _typed("approve", f"--step {stop.approved_as}", spec, rehearsal)
+    blocks += _typed(stop.command, stop.options, spec, rehearsal)
     if stop.bake:
         blocks.append(Text(f"Then watch for {words(stop.bake)}."))
     blocks.append(Text(f"Back: {stop.back}. What could be lost: {stop.lost}."))
     return blocks
 
 
-def _rehearsed(stop: Stop, rehearsal: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Find the command among those of the rehearsal: the same words and options, with any spec."""
+def _typed(command: str, options: str, spec: Spec, rehearsal: Mapping[str, Any] | None) -> list[Block]:
+    """Return a command, and what it printed in the last rehearsal."""
+    line = f"paymig {command} {shlex.quote(spec.file)} {options}".strip()
     if rehearsal is None:
-        return None
-    wanted = ["paymig", *stop.command.split()]
-    options = [option.rstrip("%") for option in stop.options.split()]
+        return [Code(line, "sh")]
+    found = _rehearsed(command, options, rehearsal)
+    if found is None:
+        return [Code(line, "sh"), Text("The last rehearsal did not type it.")]
+    lines = str(found["output"]).splitlines()
+    left_out = [f"... ({len(lines) - _LONGEST} lines before)"] if len(lines) > _LONGEST else []
+    return [
+        Code(line, "sh"),
+        Text(f"In the last rehearsal it took {float(found['seconds']):.1f} s and printed:"),
+        Code("\n".join([*left_out, *lines[-_LONGEST:]])),
+    ]
+
+
+def _rehearsed(command: str, options: str, rehearsal: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Find the command among those of the rehearsal: the same words and options, with any spec."""
+    wanted = ["paymig", *command.split()]
+    given = [option.rstrip("%") for option in options.split()]
     for phase in rehearsal["phases"]:
         for typed in phase["commands"]:
             parts = shlex.split(str(typed["command"]))
             rest = [part.rstrip("%") for part in parts[len(wanted) + 1 :]]
-            if parts[: len(wanted)] == wanted and all(option in rest for option in options) and typed["exit_code"] == 0:
+            if parts[: len(wanted)] == wanted and all(option in rest for option in given) and typed["exit_code"] == 0:
                 return typed  # type: ignore[no-any-return]
     return None

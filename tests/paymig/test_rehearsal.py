@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from paymig.commands.runbook import command as runbook
 
 SPECS = Path(__file__).parents[2] / "specs"
 QUICK = ["--rate", "30", "--rows", "500", "--duration", "1"]
@@ -77,6 +81,13 @@ def test_a_rehearsal_ends_with_the_proof(folder, name):
     assert verbs >= {"deploy", "replicate start", "shift"}
     assert verbs >= {"switchover", "finalize"} or name != "payments"
     assert left_behind(folder) == []
+    (folder / "rehearsal.json").write_text(out)
+    told = CliRunner().invoke(runbook, [str(SPECS / f"{name}.yaml"), "--rehearsal", str(folder / "rehearsal.json")])
+    (folder / "rehearsal.json").unlink()
+    commands = re.findall(r"^paymig .*", told.output, re.MULTILINE)
+    rehearsed = told.output.count("In the last rehearsal it took")
+    # The writer of the minimal spec does not move, so neither that nor the end of the way back has been rehearsed.
+    assert len(commands) - rehearsed == told.output.count("did not type it") == (0 if name == "payments" else 2)
 
 
 @pytest.mark.campaign

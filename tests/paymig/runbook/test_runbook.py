@@ -2,18 +2,24 @@
 
 import json
 import re
+import shlex
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paymig.cli import COMMANDS, cli
 from paymig.commands.runbook import command
-from paymig.rehearsal.scenario import patched
-from paymig.runbook.blocks import Code, Grid, markdown
+from paymig.rehearsal.options import Options
+from paymig.rehearsal.scenario import patched, whole
+from paymig.runbook.blocks import Code, Drawing, Grid, markdown
 from paymig.runbook.timetable import timetable, words
+from paymig.runbook.write import runbook
 from schemas.load import load
 
 SPECS = Path(__file__).parents[3] / "specs"
@@ -42,6 +48,48 @@ def test_every_step_of_the_spec_is_a_command_with_its_bake_and_its_way_back():
     assert "email | payments-oncall@example.com" in text
     assert "at most 5s behind" in text
     assert "Not rehearsed" in text
+
+
+def parse(line, monkeypatch):
+    """Let the real command line read a line as far as the command's own arguments."""
+    monkeypatch.chdir(SPECS)
+    given = cli.make_context("paymig", shlex.split(line)[1:])
+    command, rest = cli, [*given._protected_args, *given.args]
+    while isinstance(command, click.Group):
+        name, command, rest = command.resolve_command(given, rest)
+        given = command.make_context(name, rest, parent=given)
+        rest = [*getattr(given, "_protected_args", []), *given.args]
+    assert not rest
+    return given.command_path, given.params
+
+
+@pytest.mark.parametrize("strategy", ["compute-first", "together"])
+def test_every_command_that_it_shows_is_one_that_can_be_typed(spec, strategy, monkeypatch):
+    steps = [{"to": "100%", "bake": "1h", "approval": "second-person"}]
+    changed = patched(spec, {"cutover": {"strategy": strategy, "steps": steps}})
+    blocks = runbook(replace(changed, file="payments.yaml"), None, Drawing("", ""))
+    typed = [block.text for block in blocks if isinstance(block, Code) and block.kind == "sh"]
+    read = [parse(line, monkeypatch) for line in typed]
+    assert {params["spec"].name for _, params in read} == {"payments.yaml"}
+    paths = [path for path, _ in read]
+    assert paths.index("paymig approve") < paths.index("paymig switchover") < paths.index("paymig finalize")
+    shifts = [params["share"] for path, params in read if path == "paymig shift"]
+    assert shifts == ([100] if strategy == "compute-first" else [])
+    with pytest.raises(click.UsageError):
+        parse("paymig shift payments.yaml --too 10%", monkeypatch)
+
+
+def test_every_command_of_its_prose_exists():
+    said = set(re.findall(r"paymig ([a-z]+(?:-[a-z]+)*)", write()[1]))
+    assert {"rollback", "destroy", "approve", "status"} <= said <= set(COMMANDS)
+
+
+def test_each_step_is_one_that_the_rehearsal_takes(spec):
+    names = {"transfer-schema": "replicate", "replicate start": "replicate"}
+    taken = {step.take.rstrip("%") for step in whole(spec.migration, Options()).steps}
+    for stop in timetable(spec.migration):
+        step = f"shift {stop.traffic}" if stop.command == "shift" else names.get(stop.command, stop.command)
+        assert step in taken, stop.name
 
 
 def test_going_back_costs_nothing_before_the_writer_moves(spec):
