@@ -71,11 +71,11 @@ def command(
     loaded = load(spec, environment)
     scenario = read(scenario_file) if scenario_file else whole(loaded.migration, options)
     if scenario.patch:
-        loaded = patched(loaded, scenario.patch)
+        loaded = patched(loaded, scenario.patch, environment)
     if fault:
         scenario = with_fault(scenario, fault)
     with view(console) as shown:
-        report = Rehearsal(loaded, scenario, options, shown).run()
+        report = Rehearsal(loaded, scenario, options, shown, environment).run()
     if folder is not None:
         from paymig.rehearsal.page.write import write
 

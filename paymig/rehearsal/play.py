@@ -47,6 +47,7 @@ class Play:
         workplace: the folder in which the operators type.
         hear: gets every line that a command prints.
         clients: who pay.
+        environment: whose overlay of the spec is meant; None for the spec as it stands.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Play:
         workplace: Path,
         hear: Callable[[str], None],
         clients: Clients,
+        environment: str | None = None,
     ) -> None:
         self.spec = spec
         self.migration = spec.migration
@@ -64,6 +66,7 @@ class Play:
         self.options = options
         self.workplace = workplace
         self.clients = clients
+        self.meant = () if environment is None else ("--environment", environment)
         self.typed: list[Typed] = []
         self.listeners: list[Callable[[str], None]] = [hear]
         self.operator = Operator(workplace, stage.embedded.environment(), self._heard)
@@ -102,7 +105,7 @@ class Play:
         Raises:
             BrokenPromise: it ended with another code than one of `exits`, or of `allowed` where the step says so.
         """
-        arguments = (*command.split(), self.spec.file, *options)
+        arguments = (*command.split(), self.spec.file, *self.meant, *options)
         other = threading.Thread(target=self.rival, args=arguments) if self.rival is not None else None
         if other is not None:
             other.start()

@@ -38,10 +38,14 @@ class Rehearsal:
         scenario: the steps to take.
         options: size and speed.
         view: where progress goes.
+        environment: whose overlay was laid over the spec; None for none.
     """
 
-    def __init__(self, spec: Spec, scenario: Scenario, options: Options, view: View) -> None:
+    def __init__(
+        self, spec: Spec, scenario: Scenario, options: Options, view: View, environment: str | None = None
+    ) -> None:
         self._spec = replace(spec, file=Path(spec.file).name)
+        self._environment = environment
         self._scenario = scenario
         self._options = options
         self._view = view
@@ -75,7 +79,7 @@ class Rehearsal:
                 self._beside(own.workload),
                 self._beside(own.old_api),
             )
-            play = Play(self._spec, stage, self._options, workplace, self._view.hear, clients)
+            play = Play(self._spec, stage, self._options, workplace, self._view.hear, clients, self._environment)
             if play.peopled and self._spec.migration.rehearsal.schema_file is None:
                 self._phase("fill the source", lambda: self._fill(play))
             with play.running():

@@ -169,13 +169,13 @@ def _steps(names: list[str]) -> tuple[Step, ...]:
     return tuple(Step(name) for name in names)
 
 
-def patched(spec: Spec, patch: Mapping[str, Any]) -> Spec:
-    """Return the spec with a patch laid over it.
+def patched(spec: Spec, patch: Mapping[str, Any], environment: str | None = None) -> Spec:
+    """Return the spec with a patch laid over it, below the overlay of an environment.
 
     Raises:
         SpecError: it has errors then.
     """
-    return parse(changed(spec.text, patch), spec.file, spec.folder)
+    return parse(changed(spec.text, patch), spec.file, spec.folder, environment)
 
 
 def changed(text: str, patch: Mapping[str, Any]) -> str:
