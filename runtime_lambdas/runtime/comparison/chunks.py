@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor
@@ -52,19 +53,54 @@ def cut(source: Server, shape: Shape, rows: int, whole: Chunk, snapshot: str | N
     yield Chunk(low, whole.high)
 
 
+# Only the key that is found becomes text, none of those that are passed over.
+_NEXT = """
+SELECT {key_text}
+FROM (SELECT {key} FROM {table} WHERE {chunk} ORDER BY {key} OFFSET {passed} LIMIT 1) AS present
+"""
+
+
 def _next(shape: Shape, low: Key | None, high: Key | None, rows: int) -> Ask[Key | None]:
-    query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET {} LIMIT 1").format(
-        canonical.key_text(shape),
-        canonical.table(shape),
-        canonical.between(shape, "source", low, high),
-        canonical.key(shape),
-        sql.Literal(rows - 1),
+    query = sql.SQL(_NEXT).format(
+        key_text=canonical.key_text(shape),
+        key=canonical.key(shape),
+        table=canonical.table(shape),
+        chunk=canonical.between(shape, "source", low, high),
+        passed=sql.Literal(rows - 1),
     )
 
     def ask(running: cursor) -> Key | None:
         running.execute(query)
         found = running.fetchone()
         return None if found is None else tuple(found)
+
+    return ask
+
+
+_MARKS = """
+SELECT {texts} FROM (SELECT row_number() OVER (ORDER BY {key}), {key} FROM {table} WHERE {chunk}) AS ranked ({names})
+WHERE place % {rows} = 0 ORDER BY place
+"""
+
+
+def split(shape: Shape, chunk: Chunk, rows: int) -> Ask[list[Chunk]]:
+    """Return what cuts a chunk at once into smaller ones of so many rows of the source."""
+    names = [sql.Identifier(f"k{number}") for number in range(len(shape.key))]
+    query = sql.SQL(_MARKS).format(
+        texts=sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in names),
+        names=sql.SQL(", ").join([sql.Identifier("place"), *names]),
+        key=canonical.key(shape),
+        table=canonical.table(shape),
+        chunk=canonical.between(shape, "source", chunk.low, chunk.high),
+        rows=sql.Literal(rows),
+    )
+
+    def ask(running: cursor) -> list[Chunk]:
+        running.execute(query)
+        marks = [tuple(found) for found in running.fetchall()]
+        if marks and marks[-1] == chunk.high:
+            marks.pop()
+        return [Chunk(low, high) for low, high in pairwise([chunk.low, *marks, chunk.high])]
 
     return ask
 

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ Found = TypeVar("Found")
 Answer = Digest | Changed
 
 _SUSPECTS = 5_000  # rows that are held until the end; more are looked at again at once
+_FETCHED = 1_000  # rows of a differing chunk whose keys and hashes are fetched together
 _DRILLED = 50_000  # rows of differing buckets that are fetched together
 _UNKNOWN = "{} rows could not be told: they kept changing, or replication has not brought them"
 
@@ -178,11 +180,27 @@ class Engine:
         """Return the keys of a chunk that were not the same on both sides when it was read."""
         found: set[Key] = set()
         if ours[:2] != theirs[:2]:
-            found = self._unlike(lambda side: rows.in_chunk(shape, side, chunk), snapshots)
+            found = self._drill(shape, chunk, snapshots, max(ours.rows, theirs.rows))
         if isinstance(ours, Changed) and isinstance(theirs, Changed):
             keys = sorted(ours.keys | theirs.keys)
             found |= self._unlike(lambda side: rows.by_key(shape, side, keys), snapshots)
         return found
+
+    def _drill(self, shape: Shape, chunk: Chunk, snapshots: dict[Side, str] | None, size: int) -> set[Key]:
+        """Return the keys of a chunk that are not the same; rows of parts that are alike stay on the servers."""
+        parts = [chunk]
+        if size > _FETCHED:
+            cut = self._servers["source"].run(chunks.split(shape, chunk, _FETCHED), (snapshots or {}).get("source"))
+            with suppress(Disordered):  # the parts do not fit the target, though the chunk does
+                parts = [
+                    part
+                    for part, ours, theirs in self._both(
+                        ((part, partial(digest.digest, shape, chunk=part, hash_=self._hash)) for part in cut), snapshots
+                    )
+                    if ours != theirs
+                ]
+        questions = (lambda side, part=part: rows.in_chunk(shape, side, part) for part in parts)
+        return set().union(*(self._unlike(question, snapshots) for question in questions))
 
     def _unlike(
         self, question: Callable[[Side], Ask[Mapping[Key, Any]]], snapshots: dict[Side, str] | None

@@ -16,6 +16,7 @@ from runtime_lambdas.runtime.comparison import (
     Moment,
     NothingToCompare,
     TableResult,
+    rows,
 )
 from runtime_lambdas.runtime.comparison import server as servers
 from runtime_lambdas.runtime.comparison.session import prepare
@@ -148,6 +149,41 @@ def test_ranges_that_do_not_fit_the_other_server_are_noticed(pair):
     assert pair.compare(SMALL).verdict == "equal"
     pair.target.run("DELETE FROM t WHERE v = 150; UPDATE t SET v = -1 WHERE v = 0")
     assert found(pair.compare(SMALL)) == {"t": ("different", [("different", "l000"), ("missing", "l150")])}
+
+
+def test_only_the_parts_of_a_range_that_differ_are_fetched(pair, monkeypatch):
+    pair.run("CREATE TABLE t (place int, number int, v text, PRIMARY KEY (place, number))")
+    pair.run("INSERT INTO t SELECT i / 10, i, 'v' FROM generate_series(1, 10000) i")
+    pair.target.run("UPDATE t SET v = 'w' WHERE number IN (1000, 1001, 2000, 10000)")
+    pair.target.run("DELETE FROM t WHERE number IN (1, 7000); INSERT INTO t VALUES (-1, 0, ''), (9999, 0, '')")
+    fetched = []
+    real = rows.in_chunk
+    monkeypatch.setattr(rows, "in_chunk", lambda *asked: fetched.append(asked) or real(*asked))
+    assert found(pair.compare()) == {
+        "t": (
+            "different",
+            [
+                *(("different", place, number) for place, number in (("100", "1000"), ("100", "1001"))),
+                ("different", "1000", "10000"),
+                ("different", "200", "2000"),
+                ("extra", "-1", "0"),
+                ("extra", "9999", "0"),
+                ("missing", "0", "1"),
+                ("missing", "700", "7000"),
+            ],
+        )
+    }
+    # The first, second, seventh and tenth thousand of the source, and what is above them; from each side.
+    assert len(fetched) == 2 * 5
+
+
+def test_parts_of_a_range_that_do_not_fit_the_other_server(pair):
+    for side, order in zip(pair, ("'a', 'b', 'c'", "'a', 'c', 'b'"), strict=True):
+        side.run(f"CREATE TYPE label AS ENUM ({order})")
+    pair.run("CREATE TABLE t (k label, n int, v int, PRIMARY KEY (k, n))")
+    pair.run("INSERT INTO t SELECT k, i, i FROM unnest('{a,b,c}'::label[]) k, generate_series(1, 1500) i")
+    pair.target.run("UPDATE t SET v = -1 WHERE (k, n) = ('c', 7); DELETE FROM t WHERE (k, n) = ('b', 1400)")
+    assert found(pair.compare()) == {"t": ("different", [("different", "c", "7"), ("missing", "b", "1400")])}
 
 
 def test_definitions_that_differ_are_differences(pair):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from psycopg2 import sql
 
 from paymig.embedded.postgres import VOLATILE, Postgres, PostgresError
+from runtime_lambdas.runtime.comparison import engine
 from runtime_lambdas.runtime.comparison.session import prepare
 from tests.profiles import few
 
@@ -112,6 +113,7 @@ def cases(draw):
         "changed": [(row, column, draw(st.none() | TYPES[types[column]])) for row, column in changes],
         "order": draw(st.permutations(range(len(types)))),
         "chunk": draw(st.sampled_from([1, 3, 20_000])),
+        "fetched": draw(st.sampled_from([1, 4, 1_000])),
     }
 
 
@@ -143,7 +145,9 @@ def test_every_difference_is_found_and_nothing_else(request, between, case):
         pair.target.run(f"DELETE FROM t WHERE mark = {place}")
     for place, column, text in case["changed"]:
         pair.target.run(f"UPDATE t SET c{column} = %s::{case['types'][column]} WHERE mark = {place}", text)
-    report = pair.compare(replace(FAST, chunk_rows=case["chunk"], patience=60))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_FETCHED", case["fetched"])
+        report = pair.compare(replace(FAST, chunk_rows=case["chunk"], patience=60))
     [table] = report.tables
     ours, theirs = (_content(side, case) for side in pair)
     if case["key"]:
