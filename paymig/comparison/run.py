@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ import psycopg2
 from paymig.comparison import show
 from paymig.databases import Databases
 from paymig.errors import PaymigError, Refused
-from runtime_lambdas.runtime.catalogue_diff import Difference, diff_catalogues
 from runtime_lambdas.runtime.comparison import (
     Folder,
     Invariant,
@@ -33,7 +31,6 @@ from runtime_lambdas.validation.validate import validate
 if TYPE_CHECKING:
     from paymig.operation import Operation
     from runtime_lambdas.runtime.comparison.digest import Hash
-    from runtime_lambdas.runtime.comparison.session import Open
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,6 @@ def compare(at: Operation, wishes: Wishes, file: Path | None) -> Report:
                     watch=watch,
                     kept=kept or _Nowhere(),
                 )
-                report = replace(report, schema=_schema(source, target))
     except (KeptElsewhere, ValueError) as error:
         if isinstance(error, NothingToCompare | TooManyRows):
             raise PaymigError(str(error)) from error
@@ -105,11 +101,6 @@ def compare(at: Operation, wishes: Wishes, file: Path | None) -> Report:
         file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
     at.console.result(report.to_json(), show.render(report))
     return report
-
-
-def _schema(source: Open, target: Open) -> list[Difference]:
-    with closing(source()) as ours, closing(target()) as theirs, ours.cursor() as here, theirs.cursor() as there:
-        return diff_catalogues(here, there)
 
 
 class _Nowhere:

@@ -19,17 +19,21 @@ def of_report(report: Report) -> dict[str, float]:
     """Return a comparison's numbers; one that is not finished and found nothing yet has none.
 
     ValidationMismatches and ValidationUnsettled count tables and invariants; ValidationEqual is 1 where everything was
-    seen to be the same, and otherwise 0.
+    seen to be the same, and otherwise 0. ValidationSchemaDifferences counts the objects of the schema that the target
+    lacks or has otherwise.
     """
     verdicts = [table.verdict for table in report.tables] + [each.verdict for each in report.invariants]
     different = verdicts.count("different")
     if "unfinished" in verdicts and not different:
         return {}
-    return {
+    found: dict[str, float] = {
         "ValidationMismatches": different,
         "ValidationUnsettled": verdicts.count("unsettled"),
         "ValidationEqual": int(report.verdict == "equal"),
     }
+    if report.schema is not None:
+        found["ValidationSchemaDifferences"] = len(report.lacking)
+    return found
 
 
 def of_replication(leader: connection, follower: connection, side: Side) -> dict[str, float]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
+from runtime_lambdas.runtime.catalogue_diff import diff_catalogues
 from runtime_lambdas.runtime.comparison import (
     CutOutdated,
     Invariant,
@@ -37,7 +39,8 @@ def validate(
 
     What changed is compared where that is asked for and a comparison before has found both sides equal. Everything is
     compared where that is asked for, where it is the first time, and where it was begun and not finished: then it goes
-    on. A comparison that finds both sides equal is remembered, and changes are counted from it.
+    on. A comparison that finds both sides equal is remembered, and changes are counted from it. The two schemas are
+    compared with each comparison that comes to its end.
 
     Args:
         source: Opens a connection to the source.
@@ -60,7 +63,7 @@ def validate(
         else:
             if report.verdict == "equal":
                 place.note(report)
-            yield report
+            yield _with_schema(report, source, target)
             if options.seconds is not None:
                 options = replace(options, seconds=max(0.0, options.seconds - report.seconds))
     if cut is not None and memory.load() is None:
@@ -74,4 +77,11 @@ def validate(
         report = compare(source, target, tables, options, invariants=invariants, kept=memory, watch=watch)
     if report.verdict == "equal":
         place.note(report)
-    yield report
+    yield _with_schema(report, source, target)
+
+
+def _with_schema(report: Report, source: Open, target: Open) -> Report:
+    if not report.ended:
+        return report
+    with closing(source()) as ours, closing(target()) as theirs, ours.cursor() as here, theirs.cursor() as there:
+        return replace(report, schema=diff_catalogues(here, there))

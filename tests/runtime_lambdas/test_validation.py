@@ -132,6 +132,26 @@ def test_one_changed_value_is_found_and_published(both, environment):
     assert metric("ValidationEqual", "one-changed") == (4, 1)
 
 
+def test_the_schemas_are_compared_once_a_comparison_has_ended(both, environment):
+    environment.setenv("PAYMIG_MIGRATION", "schema")
+    [report] = run()
+    assert report["schema"] == []
+    assert metric("ValidationSchemaDifferences", "schema") == (1, 0)
+    both[1].run(
+        "ALTER TABLE transactions DROP CONSTRAINT transactions_payment_id_fkey; CREATE INDEX ON payments (status)"
+    )
+    [report] = run(seconds=1)
+    assert (report["verdict"], report["schema"]) == ("unfinished", None)
+    [changes, full] = run(full=False)
+    for report in (changes, full):
+        assert report["verdict"] == "equal"
+        assert [(each["kind"], each["source"] is None, each["target"] is None) for each in report["schema"]] == [
+            ("constraint", False, True),
+            ("index", True, False),
+        ]
+    assert metric("ValidationSchemaDifferences", "schema") == (3, 1)
+
+
 def test_the_first_comparison_is_a_full_one(both):
     [report] = run(full=False)
     assert report["mode"] == "full"

@@ -125,7 +125,8 @@ class Report:
         seconds: How long it took, without what an earlier process did.
         cut: From where a later comparison of changes may start (see `changes.Cut`).
         values: Whether values are in it.
-        schema: Where the catalogues differ; None where nobody looked. The verdict is about rows and not about this.
+        schema: Where the catalogues differ; None where nobody looked, as before the comparison has ended. The verdict
+            is about rows and not about this.
     """
 
     mode: Literal["full", "changes", "recent"]
@@ -147,9 +148,19 @@ class Report:
         return "equal"
 
     @property
+    def ended(self) -> bool:
+        """Whether it is done with every table, so that no later run goes on with it."""
+        return all(table.finished or table.differences for table in self.tables)
+
+    @property
+    def lacking(self) -> Sequence[Difference]:
+        """What the source's schema has and the target has otherwise or not; more than that does no harm."""
+        return [each for each in self.schema or () if each.source is not None]
+
+    @property
     def same_schema(self) -> bool:
-        """Whether the target has everything that the source's schema has; more than that does no harm."""
-        return all(each.source is None for each in self.schema or ())
+        """Whether the target has everything that the source's schema has."""
+        return not self.lacking
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
