@@ -14,7 +14,7 @@ from runtime_lambdas.runtime.replication import heartbeat
 
 from .conftest import FAST
 
-OPTIONS = replace(FAST, chunk_rows=500, patience=10, pause=0.2)
+OPTIONS = replace(FAST, chunk_rows=500, patience=60, pause=0.2)
 TABLES = """
 CREATE TABLE payments (id bigint PRIMARY KEY, status text, amount bigint);
 CREATE TABLE log (at timestamptz, what text); ALTER TABLE log REPLICA IDENTITY FULL;
@@ -53,7 +53,7 @@ def wait(done):
 
 @contextmanager
 def writing(side):
-    """Write and beat until the block ends."""
+    """Write and beat until the block ends; gives the list of what was written, which grows."""
     stop = threading.Event()
     chance = random.Random(5)
     written = []
@@ -69,13 +69,13 @@ def writing(side):
                 if number % 20 == 0:
                     cursor.execute("INSERT INTO log VALUES (now(), %s)", (str(number),))
                     heartbeat.beat(cursor, "source")
-                    written.append(number)
+                written.append(number)
 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        wait(lambda: written)
-        yield
+        wait(lambda: len(written) > 20)
+        yield written
     finally:
         stop.set()
         thread.join()
@@ -92,16 +92,19 @@ def found(report):
 
 def test_ten_comparisons_and_as_many_damages(replicated):
     source, target = replicated
-    with writing(source):
+    with writing(source) as written:
         cut = None
         for number in range(10):
+            before = len(written)
             report = replicated.compare(OPTIONS, since=cut if number % 2 else None)
-            assert not any(table.differences for table in report.tables), report.to_json()
+            assert report.verdict == "equal", report.to_json()
+            wait(lambda before=before: len(written) > before)  # nobody compares what stands still
             cut = Cut.from_json(report.cut)
             damaged = 4100 + number  # no writer comes there
             target.run(f"UPDATE payments SET amount = -1 WHERE id = {damaged}")
             report = replicated.compare(OPTIONS, since=None if number % 2 else cut)
             assert found(report) == {("public.payments", "different", str(damaged))}
+            assert sum(table.differences + table.unsettled for table in report.tables) == 1
             target.run(f"UPDATE payments SET amount = id WHERE id = {damaged}")
 
 
