@@ -11,6 +11,9 @@ from typing import Literal, NamedTuple
 from psycopg2 import sql
 from psycopg2.extensions import cursor
 
+Form = Literal["binary", "text", "float"]
+"""A type's own binary form, the value as `::text`, or the binary form with one NaN for all."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -20,7 +23,7 @@ class Column:
         type: as `format_type` writes it, as "numeric(12,2)"; types outside pg_catalog always with their schema.
         type_oid: of `type`; 16384 and above are not the same on two servers.
         category: `pg_type.typcategory`, as "N" for numbers and "A" for arrays.
-        as_text: whether its value has to be read as `::text` to be the same bytes on every server.
+        form: how its value is read to be the same bytes wherever it is the same value.
         default: the expression, also that of a generated column; None without one.
         collation: the collation's name, "default" for the database's; None where the type has none.
     """
@@ -29,7 +32,7 @@ class Column:
     type: str
     type_oid: int
     category: str
-    as_text: bool
+    form: Form
     not_null: bool
     default: str | None
     generated: Literal["", "stored", "virtual"]
@@ -143,15 +146,17 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 """  # noqa: S608 - constants
 
 # Binary forms are exact and the same on every server, except where they hold the server's own type ids (user's types
-# and arrays of them), where a type has none, and where text, varchar and char with the same characters should be equal.
-# An array's element decides for the array.
+# and arrays of them), where a type has none, where text, varchar and char with the same characters should be equal, and
+# where they tell how a value came about: an array whether it ever held a NULL, a float the bits of the operation that
+# gave NaN, which geometric types have inside.
 _COLUMNS = """
 SELECT a.attrelid, a.attname,
        CASE WHEN t.typnamespace <> 'pg_catalog'::regnamespace AND pg_type_is_visible(e.oid)
             THEN quote_ident(tn.nspname) || '.' ELSE '' END || format_type(a.atttypid, a.atttypmod),
        a.atttypid, t.typcategory,
-       e.oid >= 16384 OR e.typcategory = 'S' AND e.oid <> 18 OR e.typname ~ '^(json|xml|reg)' AND e.typname <> 'jsonb'
-           OR e.typsend = 0,
+       CASE WHEN t.oid >= 16384 OR t.typcategory IN ('A', 'G', 'S') AND t.oid <> 18
+                 OR t.typname ~ '^(json|xml|reg)' AND t.typname <> 'jsonb' OR t.typsend = 0 THEN 'text'
+            WHEN t.typname IN ('float4', 'float8') THEN 'float' ELSE 'binary' END,
        a.attnotnull, pg_get_expr(f.adbin, f.adrelid), a.attgenerated, a.attidentity,
        CASE WHEN cn.nspname <> 'pg_catalog' THEN cn.nspname || '.' ELSE '' END || l.collname
 FROM pg_attribute a
@@ -220,13 +225,13 @@ def read_tables(running: cursor, include: Iterable[str], exclude: Iterable[str] 
 def _columns(running: cursor, tables: list[int]) -> dict[int, list[Column]]:
     running.execute(_COLUMNS, (tables,))
     found: dict[int, list[Column]] = {}
-    for table, name, kind, oid, category, as_text, not_null, default, generated, identity, collation in running:
+    for table, name, kind, oid, category, form, not_null, default, generated, identity, collation in running:
         column = Column(
             name,
             kind,
             oid,
             category,
-            as_text,
+            form,
             not_null,
             default,
             _GENERATED[generated],

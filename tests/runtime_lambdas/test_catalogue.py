@@ -114,8 +114,8 @@ def test_columns_are_the_same_under_every_search_path(running, path):
         "moods": "pay.mood[]",
         "texts": "text[]",
     }
-    texts = {name for name, column in columns.items() if column.as_text}
-    assert texts == {"a", "mood", "moods", "cents", "doc", "texts"}
+    texts = {name for name, column in columns.items() if column.form == "text"}
+    assert texts == {"a", "mood", "moods", "cents", "doc", "ints", "texts"}
     assert (columns["doubled"].generated, columns["doubled"].default) == ("stored", "(b * 2)")
     assert (columns["id"].identity, columns["id"].not_null) == ("always", True)
     assert (columns["amount"].default, columns["amount"].not_null) == ("1.5", True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from psycopg2 import sql
 from psycopg2.sql import Composable
 
+from runtime_lambdas.runtime.catalogue import Form
 from runtime_lambdas.runtime.journal.control import Side
 
 from .shape import Shape
@@ -29,7 +30,7 @@ def row(shape: Shape) -> Composable:
     """Return a row as bytes: each value in the order of the columns' names, with its type and length before it.
 
     PostgreSQL's own binary form is exact and the same in every version and under every setting; values that have no
-    such form are taken as text.
+    such form, or several for one value, are taken as text.
     """
     return _row(shape.columns)
 
@@ -40,9 +41,16 @@ def key_row(shape: Shape) -> Composable:
     return _row([each for each in shape.columns if each[0] in names])
 
 
-def value(name: str, as_text: bool) -> Composable:
+_FORMS: Mapping[Form, str] = {
+    "binary": "{0}",
+    "text": "{0}::text",
+    "float": "CASE WHEN {0} = 'NaN' THEN 'NaN' ELSE {0} END",
+}
+
+
+def value(name: str, form: Form) -> Composable:
     """Return one column as it is hashed."""
-    return sql.SQL("{}::text" if as_text else "{}").format(column(name))
+    return sql.SQL(_FORMS[form]).format(column(name))
 
 
 def key(shape: Shape) -> Composable:
@@ -79,8 +87,8 @@ def between(shape: Shape, side: Side, low: Key | None, high: Key | None) -> Comp
     return sql.SQL(" AND ").join(ends) if ends else sql.SQL("true")
 
 
-def _row(columns: Iterable[tuple[str, bool]]) -> Composable:
-    return sql.SQL("record_send(ROW({}))").format(_list(value(name, as_text) for name, as_text in columns))
+def _row(columns: Iterable[tuple[str, Form]]) -> Composable:
+    return sql.SQL("record_send(ROW({}))").format(_list(value(name, form) for name, form in columns))
 
 
 def _list(items: Iterable[Composable]) -> Composable:

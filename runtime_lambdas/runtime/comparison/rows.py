@@ -84,9 +84,9 @@ def values(shape: Shape, side: Side, keys: Sequence[Key], show: bool) -> Ask[dic
     text = "left({column}::text, {shown})" if show else "NULL::text"
     what = sql.SQL(", ").join(
         sql.SQL("sha256(record_send(ROW({value}))), " + text).format(
-            value=canonical.value(name, as_text), column=canonical.column(name), shown=sql.Literal(_SHOWN)
+            value=canonical.value(name, form), column=canonical.column(name), shown=sql.Literal(_SHOWN)
         )
-        for name, as_text in shape.columns
+        for name, form in shape.columns
     )
 
     def ask(running: cursor) -> dict[Key, list[Value]]:

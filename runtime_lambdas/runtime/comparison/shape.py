@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from runtime_lambdas.runtime.catalogue import Column, Table
+from runtime_lambdas.runtime.catalogue import Column, Form, Table
 from runtime_lambdas.runtime.journal.control import Side
 
 Definition = Literal["missing table", "missing column", "type", "primary key"]
@@ -43,7 +43,7 @@ class Shape:
     """What both sides of a table have in common.
 
     Attributes:
-        columns: Names of the columns that both have, by name, each with whether it is read as text.
+        columns: Names of the columns that both have, by name, each with the form that it is read in.
         key: The primary key's columns in its order; empty where the two sides share none.
         ranged: Whether the key can be cut into ranges that both servers are likely to order alike.
         rows: The source's estimate.
@@ -53,7 +53,7 @@ class Shape:
 
     schema: str
     name: str
-    columns: tuple[tuple[str, bool], ...]
+    columns: tuple[tuple[str, Form], ...]
     key: tuple[KeyColumn, ...]
     ranged: bool
     rows: int
@@ -93,7 +93,7 @@ def match(source: Table, target: Table, same_order: bool) -> Shape:
     return Shape(
         source.schema,
         source.name,
-        tuple((name, _as_text(ours[name], theirs[name])) for name in shared),
+        tuple((name, _form(ours[name], theirs[name])) for name in shared),
         key,
         bool(key) and all(_ordered_alike(ours[column.name], theirs[column.name], same_order) for column in key),
         source.rows,
@@ -112,8 +112,8 @@ def _type(column: Column | None) -> str:
     return "" if column is None else column.type
 
 
-def _as_text(source: Column, target: Column) -> bool:
-    return source.as_text or target.as_text or source.type_oid != target.type_oid
+def _form(source: Column, target: Column) -> Form:
+    return source.form if source.type_oid == target.type_oid and source.form == target.form else "text"
 
 
 def _ordered_alike(source: Column, target: Column, same_order: bool) -> bool:
