@@ -1,9 +1,12 @@
 """Comparing two databases: ours against a bare hash of every row, reladiff, and fetching every row.
 
-The same data on two servers of different versions, in one run: without a difference, with 20, and with one row whose
-key is far away. "bare" is `sum(hashtextextended(t::text, 0))` on both servers at once, which finds a difference and
-says nothing about it; ratios are medians of pairs, each program right after a bare scan. Each program runs in a process
-of its own, whose peak memory is told.
+The same data on two servers of different versions, in one run: without a difference, with 20, and with one difference
+where both sides have a row whose key is far from all others. "bare" is `sum(hashtextextended(t::text, 0))` on both
+servers at once, which finds a difference and says nothing about it. In each round all programs run one after the other,
+each in a process of its own, whose peak memory is told; ratios are medians over the rounds. What takes more than a
+minute runs once, and every row is fetched only where none differs.
+
+10,000,000 rows and 3 rounds with reladiff and fetch take a quarter of an hour on two idle cores.
 
     python benchmarks/compare.py [--rows 200000] [--rounds 3] [--with reladiff,fetch] [--sha256]
 """
@@ -28,6 +31,7 @@ from paymig.embedded.postgres import VOLATILE, Postgres, PostgresError
 from runtime_lambdas.runtime.comparison import Options, Patterns, compare
 
 SETTINGS = {**VOLATILE, "shared_buffers": "1GB", "max_wal_size": "16GB", "autovacuum": "off"}
+LONG = 60.0  # seconds; what takes longer runs once
 COLUMNS = [
     "id bigint PRIMARY KEY",
     "merchant text NOT NULL",
@@ -52,18 +56,21 @@ SELECT i, 'merchant ' || i % 1000, (i % 100000) / 100.0, 'EUR', 'captured',
        repeat('x', (i % 50)::int), i % 1000
 FROM generate_series(1, {rows}) i
 """
-CASES = {
-    "no difference": ([], []),
+REST = ", ".join(column.split()[0] for column in COLUMNS[1:])
+FAR = "INSERT INTO payments (id, {rest}) SELECT 1000000000000000, {rest} FROM payments WHERE id = 1"
+NEAR = "DELETE FROM payments WHERE id = 1000000000000000"
+OTHER = "UPDATE payments SET number = -1 - number WHERE id = {rows} / 3"  # done twice, it is undone
+CASES: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {
+    # What is done to the source and to the target, and how it is undone on each.
+    "no difference": ([], [], [], []),
     "20 differences": (
+        [],
         ["UPDATE payments SET amount = amount + 0.01 WHERE id % ({rows} / 20) = 7"],
+        [],
         ["UPDATE payments SET amount = amount - 0.01 WHERE id % ({rows} / 20) = 7"],
     ),
-    "one far key": (
-        ["INSERT INTO payments SELECT 1000000000000000, {rest} FROM payments WHERE id = 1"],
-        ["DELETE FROM payments WHERE id = 1000000000000000"],
-    ),
+    "one far key": ([FAR], [FAR, OTHER], [NEAR], [NEAR, OTHER]),
 }
-REST = ", ".join(column.split()[0] for column in COLUMNS[1:])
 
 
 def main() -> None:
@@ -73,7 +80,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--with", dest="others", default="", metavar="reladiff,fetch")
     parser.add_argument("--sha256", action="store_true")
-    parser.add_argument("--run", nargs=3, metavar=("PROGRAM", "SOURCE", "TARGET"), help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs="+", metavar="PROGRAM SOURCE TARGET", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
         run_here(*chosen.run)
@@ -83,12 +90,18 @@ def main() -> None:
         fill(source, target, chosen.rows)
         tool = install(Path(folder)) if "reladiff" in programs else None
         print(f"{chosen.rows} rows, PostgreSQL {source.version} and {target.version}, {chosen.rounds} rounds")
-        print(f"{'':<16}{'':<10}{'seconds':>9}{'bare':>8}{'ratio':>8}{'MiB':>6}   found")
-        for case, (change, undo) in CASES.items():
-            execute(target, change, chosen.rows)
-            for program in programs:
-                measure(case, program, source.dsn(), target.dsn(), chosen.rounds, tool)
-            execute(target, undo, chosen.rows)
+        print(f"{'':<16}{'':<10}{'seconds':>9}{'/ bare':>8}{'/ ours':>8}{'MiB':>6}   found")
+        for case, (change_source, change_target, undo_source, undo_target) in CASES.items():
+            execute(source, change_source, chosen.rows)
+            execute(target, change_target, chosen.rows)
+            commands = {
+                program: [program, source.dsn(), target.dsn(), *reladiff_options(program, tool, case, chosen.rows)]
+                for program in programs
+                if program != "fetch" or not change_target
+            }
+            measure(case, commands, source.dsn(), target.dsn(), chosen.rounds)
+            execute(source, undo_source, chosen.rows)
+            execute(target, undo_target, chosen.rows)
 
 
 def older() -> Postgres:
@@ -112,7 +125,7 @@ def fill(source: Postgres, target: Postgres, rows: int) -> None:
 def execute(server: Postgres, statements: list[str], rows: int) -> None:
     with closing(server.connect()) as connection, connection.cursor() as cursor:
         for statement in statements:
-            cursor.execute(statement.format(rows=rows, rest=REST).replace("SELECT 1000", f"(id, {REST}) SELECT 1000"))
+            cursor.execute(statement.format(rows=rows, rest=REST))
         cursor.execute("VACUUM ANALYZE payments")
 
 
@@ -136,31 +149,40 @@ def bare(source: str, target: str) -> float:
     return both(lambda: scan(source), lambda: scan(target))
 
 
-def measure(case: str, program: str, source: str, target: str, rounds: int, tool: Path | None) -> None:
-    """Print one line: medians over the rounds."""
-    rounds = 1 if program == "fetch" else rounds
-    pairs, found, peak = [], "", 0
+def measure(case: str, commands: dict[str, list[str]], source: str, target: str, rounds: int) -> None:
+    """Print a line for each program: medians over the rounds."""
+    bares: list[float] = []
+    runs: dict[str, list[dict]] = {program: [] for program in commands}
     for _ in range(rounds):
-        base = bare(source, target)
-        if program == "reladiff" and tool is not None:
-            seconds, found, peak = reladiff(tool, source, target)
-        else:
-            command = [sys.executable, __file__, "--run", program, source, target]
-            told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            seconds, found, peak = told["seconds"], told["found"], max(peak, told["peak"])
-        pairs.append((seconds, base))
-    ratio = statistics.median(seconds / base for seconds, base in pairs)
-    middle = [statistics.median(column) for column in zip(*pairs, strict=True)]
-    print(f"{case:<16}{program:<10}{middle[0]:>9.2f}{middle[1]:>8.2f}{ratio:>8.2f}{peak:>6}   {found}", flush=True)
+        bares.append(bare(source, target))
+        for program, command in commands.items():
+            if not runs[program] or runs[program][0]["seconds"] < LONG:
+                run = [sys.executable, __file__, "--run", *command]
+                told = subprocess.run(run, check=True, capture_output=True, text=True).stdout
+                runs[program].append(json.loads(told))
+    seconds = {program: [each["seconds"] for each in told] for program, told in runs.items()}
+    ours, *_ = seconds.values()
+    print(f"{case:<16}{'bare':<10}{statistics.median(bares):>9.2f}")
+    for program, taken in seconds.items():
+        ratios = [
+            statistics.median(mine / other for mine, other in zip(taken, others, strict=False))
+            for others in (bares, ours)
+        ]
+        peak, found = max(each["peak"] for each in runs[program]), runs[program][-1]["found"]
+        middle = statistics.median(taken)
+        print(f"{'':<16}{program:<10}{middle:>9.2f}{ratios[0]:>8.2f}{ratios[1]:>8.2f}{peak:>6}   {found}", flush=True)
 
 
-def run_here(program: str, source: str, target: str) -> None:
+def run_here(program: str, source: str, target: str, *options: str) -> None:
     """Be one program, and print what was measured."""
     started = time.perf_counter()
-    found = fetch(source, target) if program == "fetch" else ours(source, target, program)
+    if program == "reladiff":
+        found = reladiff(source, target, *options)
+    else:
+        found = fetch(source, target) if program == "fetch" else ours(source, target, program)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"seconds": seconds, "found": found, "peak": peak}))
+    who = resource.RUSAGE_CHILDREN if program == "reladiff" else resource.RUSAGE_SELF
+    print(json.dumps({"seconds": seconds, "found": found, "peak": resource.getrusage(who).ru_maxrss // 1024}))
 
 
 def ours(source: str, target: str, program: str) -> str:
@@ -196,21 +218,29 @@ def install(folder: Path) -> Path:
     return folder / "bin" / "reladiff"
 
 
-def reladiff(tool: Path, source: str, target: str) -> tuple[float, str, int]:
-    """Run it with the settings that were the fastest here; the peak is of all its processes so far."""
+def reladiff_options(program: str, tool: Path | None, case: str, rows: int) -> list[str]:
+    """Return where it is and into how many parts it cuts a range: the number that was the fastest for each case here.
+
+    It cuts ranges by the width of the key. Few parts are the best where nothing differs. Where something does, parts of
+    10,000 rows are small enough to be fetched at once, which saves a second reading.
+    """
+    if program != "reladiff":
+        return []
+    return [str(tool), str(32 if case == "no difference" else max(32, rows // 10_000))]
+
+
+def reladiff(source: str, target: str, tool: str, parts: str) -> str:
     urls = []
     for dsn in (source, target):
         told = psycopg2.extensions.parse_dsn(dsn)
         urls.append(f"postgresql://{told['user']}:{told['password']}@{told['host']}:{told['port']}/{told['dbname']}")
     columns = [option for column in COLUMNS[1:] for option in ("-c", column.split()[0])]
     command = [tool, urls[0], "payments", urls[1], "payments", "-k", "id", *columns, "--stats"]
-    command += ["--bisection-factor", "32", "--bisection-threshold", "50000", "--threads", "4"]
-    started = time.perf_counter()
+    command += ["--bisection-factor", parts, "--bisection-threshold", "50000", "--threads", "4"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    seconds = time.perf_counter() - started
     counted = re.findall(r"(\d+) rows (?:exclusive|updated)[^\n]*", done.stdout)
     said = f"{sum(map(int, counted))} rows differ" if counted else (done.stdout + done.stderr).strip()[-60:]
-    return seconds, said.replace("\n", " "), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    return said.replace("\n", " ")
 
 
 if __name__ == "__main__":
