@@ -1,5 +1,7 @@
 """Moving the writer against a model of the world: what must hold at every moment, whatever happens to whom."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from runtime_lambdas.switchover.actions import GivenUp, MoveRefused, Outcome, Su
 from runtime_lambdas.switchover.decide import Begin, Do, Finished, Refused, Undo, Wish, decide
 from runtime_lambdas.switchover.history import fold
 from runtime_lambdas.switchover.phases import Step
+from tests.profiles import PROFILE
 from tests.runtime_lambdas.moves import BUDGET, Operator, World
 
 WISHES = [Wish.SWITCHOVER, Wish.SWITCHOVER, Wish.SWITCHBACK, Wish.UNDO]
@@ -22,40 +25,80 @@ def finish(world, wish):
     return operator
 
 
+FATES = ["go", "kill", "fail", "late", "deliver", "spend", "come"]
+EVENTS = st.tuples(st.integers(0, 60), st.sampled_from(FATES), st.integers(0, 7))
+"""So many acts of an operator undisturbed, then what happens, and to whom."""
+
+
 def play(world, tape):
     """Let operators come, act, fail and die as the tape says; return those who are still there."""
     operators = [Operator(world, Wish.SWITCHOVER)]
-    for number in tape:
+    for acts, fate, whom in tape:
         alive = [operator for operator in operators if not operator.ended]
-        what, whom = divmod(number, 8)
-        if not alive or (what == 0 and len(alive) < 3):
+        if not alive or (fate == "come" and len(alive) < 3):
             operators.append(Operator(world, WISHES[whom % len(WISHES)]))
             continue
         chosen = alive[-1] if whom < 5 else alive[whom % len(alive)]  # as a rule, who came last
-        if what == 1:
-            chosen.go("kill")
-        elif what == 2:
-            chosen.go("fail")
-        elif what == 3:
-            chosen.go("late")
-        elif what == 4:
+        while acts and not chosen.ended:
+            chosen.go()
+            acts -= 1
+        if fate == "deliver":
             world.deliver(whom)
-        elif what == 5:
+        elif fate == "spend":
             world.seconds += BUDGET / 2
-            chosen.go()
-        else:
-            chosen.go()
+        elif not chosen.ended:
+            chosen.go("go" if fate == "come" else fate)
     return [operator for operator in operators if not operator.ended]
 
 
-@settings(max_examples=3000, suppress_health_check=list(HealthCheck))
-@given(st.binary(max_size=150), st.sampled_from(WISHES), st.booleans())
-@example(bytes([40] * 24 + [8]), Wish.SWITCHOVER, False)
-def test_never_two_writers_and_one_in_the_end(tape, wish, late):
-    world = World()
-    sleepers = play(world, tape)
-    if not late:
-        while_alive(sleepers)
+HISTORIES = 30_000 if PROFILE == "campaign" else 3_000
+KINDS = {
+    "an operator was killed": lambda world, _: any(" kill" in act for act in world.trace),
+    "an act failed": lambda world, _: any(" fail" in act for act in world.trace),
+    "nobody knew of an act": lambda world, _: any(" late" in act for act in world.trace),
+    "somebody took over": lambda world, _: world.token > 1,
+    "two operators were there at once": lambda _, sleepers: len(sleepers) > 1,
+    "a fence was built": lambda world, _: any(entry.step == Step.FENCE for entry in world.entries),
+    "a move was given up": lambda world, _: any(entry.step == "undo" for entry in world.entries),
+    "the writer moved": lambda world, _: world.epoch > 0,
+    "the writer moved back": lambda world, _: world.epoch > 1,
+    "it stopped with both fenced": lambda world, _: not any(base.writable for base in world.bases.values()),
+    "it stopped past the point of no return": lambda world, _: beyond(world),
+}
+
+
+def beyond(world):
+    attempt = fold(world.entries).attempt
+    return attempt is not None and attempt.committed
+
+
+def test_never_two_writers_and_one_in_the_end():
+    seen = Counter()
+
+    @settings(max_examples=HISTORIES, suppress_health_check=list(HealthCheck))
+    @given(st.lists(EVENTS, max_size=16), st.sampled_from(WISHES), st.booleans())
+    @example([(40, "kill", 0), (0, "come", 1)], Wish.SWITCHOVER, False)
+    def holds(tape, wish, late):
+        world = World()
+        sleepers = play(world, tape)
+        seen.update(["histories", *(kind for kind, happened in KINDS.items() if happened(world, sleepers))])
+        if not late:
+            while_alive(sleepers)
+        complete(world, wish)
+        world.at_rest()
+        while_alive(sleepers)  # who slept through it wakes up, and calls arrive that were lost: they can do no harm
+        world.at_rest()
+        while world.on_their_way:
+            world.deliver(0)
+        world.at_rest()
+
+    holds()
+    assert seen["histories"] >= HISTORIES
+    assert [kind for kind in KINDS if seen[kind] < HISTORIES / 50] == [], seen  # none of it by chance alone
+
+
+def complete(world, wish):
+    """Run one last command to its end, and hold it to its word."""
     last = finish(world, wish)
     assert last.failure is None or isinstance(last.failure, MoveRefused | GivenUp), world.trace
     if last.failure is None:
@@ -65,12 +108,6 @@ def test_never_two_writers_and_one_in_the_end(tape, wish, late):
     elif isinstance(last.failure, MoveRefused):  # only to undo what is beyond the point of no return
         assert wish is Wish.UNDO
         finish(world, Wish.SWITCHOVER if world.writer == "target" else Wish.SWITCHBACK)
-    world.at_rest()
-    while_alive(sleepers)  # those who slept through it wake up, and calls arrive that were lost: they can do no harm
-    world.at_rest()
-    while world.on_their_way:
-        world.deliver(0)
-    world.at_rest()
 
 
 def while_alive(operators):

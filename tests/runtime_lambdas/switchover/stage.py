@@ -4,6 +4,7 @@ import itertools
 import json
 import uuid
 from contextlib import closing
+from functools import cache
 
 import psycopg2
 
@@ -21,6 +22,12 @@ from tests.runtime_lambdas.replication.pair import INCLUDE, Pair, fill, until
 _numbers = itertools.count(1)
 WRITER = {"source": "application", "target": "api"}
 ADA, GRACE = (f"arn:aws:iam::111122223333:user/{name}" for name in ("ada", "grace"))
+
+
+@cache
+def _session(aws: EmbeddedAws):
+    """Return the session that all clients are made from: each one for itself would read the models anew."""
+    return aws.session()
 
 
 class Stage:
@@ -59,7 +66,7 @@ class Stage:
 
     def connect(self, service: str):
         """Return a client of AWS that shares nothing with another one."""
-        return self._aws.session().client(service, endpoint_url=self._aws.endpoint_url)
+        return _session(self._aws).client(service, endpoint_url=self._aws.endpoint_url)
 
     def api_environment(self) -> dict[str, str]:
         """Return the environment of the payments API."""
