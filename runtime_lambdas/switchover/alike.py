@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -64,7 +65,7 @@ class Alike:
             self._options,
             partial(self._wait, self._options.patience),
         )
-        report = self.everything()
+        report = self._everything(self._options)
         _demand(report)
         left = 0
         for _ in range(_ROUNDS):  # what was written meanwhile is looked at now rather than in the pause
@@ -73,13 +74,22 @@ class Alike:
                 break
         return {"mode": report.mode, "tables": len(report.tables), "seconds": round(report.seconds, 3), "left": left}
 
-    def everything(self, patience: float | None = None) -> Report:
-        """Compare all rows, or those written since the cut of the settings.
+    def rows_at_stake(self) -> int:
+        """Count the rows of the old writer that the new one does not have as they are, waiting for nothing.
 
-        Args:
-            patience: seconds to look again at rows that replication may still bring.
+        Raises:
+            Different: a table cannot be counted, so the number would be too low.
         """
-        options = self._options if patience is None else replace(self._options, patience=patience)
+        report = self._everything(replace(self._options, patience=0, limit=sys.maxsize))
+        if blind := [table for table in report.tables if table.disagreements or not table.finished]:
+            raise Different(
+                "what would be lost cannot be counted: " + "; ".join(f"{each.table}: {_words(each)}" for each in blind),
+                "paymig compare says what is not alike in these tables; mend it first",
+            )
+        return sum(table.differences + table.unsettled for table in report.tables)
+
+    def _everything(self, options: Options) -> Report:
+        """Compare all rows, or those written since the cut of the settings."""
         opens = [self._opener(side, OWNER) for side in SIDES]
         wait = partial(self._wait, options.patience)
         return compare(opens[0], opens[1], self._patterns, options, since=self._settings.since, wait=wait)
@@ -130,11 +140,6 @@ class Alike:
 
     def _opener(self, side: Side, roles: Mapping[Side, Role]) -> Any:
         return lambda: self._sides.logins.login(side, roles[side]).open()
-
-
-def rows_at_stake(report: Report) -> int:
-    """How many rows of one side the other does not have as they are."""
-    return sum(table.differences + table.unsettled for table in report.tables)
 
 
 def _demand(report: Report) -> None:

@@ -18,7 +18,7 @@ from runtime_lambdas.runtime.writer import SIDES, Side
 
 from . import fence, guard, privileges, sequences
 from .actions import Evidence
-from .alike import Alike, rows_at_stake
+from .alike import Alike
 from .history import Attempt
 from .pause import Pause
 from .phases import FORTH, Step, Way
@@ -102,9 +102,9 @@ class Databases:
         """Count the rows of the old writer that the new one does not have as they are.
 
         Raises:
-            psycopg2.OperationalError: one side is out of reach, so nobody can count.
+            Refused, psycopg2.OperationalError: a side is out of reach, or a table not alike, so nobody can count.
         """
-        return rows_at_stake(self._comparison(way).everything(patience=0))
+        return self._comparison(way).rows_at_stake()
 
     def _comparison(self, way: Way) -> Alike:
         return Alike(self._sides, self._settings, way, self._engines[way.old])
@@ -170,7 +170,7 @@ class Databases:
         if found > loss:
             raise NotReady(
                 f"{found} rows would be lost, and {loss} were given up",
-                f"run it again with --accept-loss {found}, or mend replication to the {way.new} first",
+                f"--accept-loss {found} now, more as payments go on; or mend replication to the {way.new} first",
             )
         return {"lost": found}
 

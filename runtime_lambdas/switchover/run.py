@@ -199,7 +199,8 @@ class Run:
         self._ledger.append([*results, committed, opening], commit=(epoch, way.new))
 
     def _open(self, attempt: Attempt, pause: Pause) -> None:
-        evidence = self._act(attempt, Step.OPEN, pause)
+        # Nobody can write until it is done.
+        evidence = insist(partial(self._act, attempt, Step.OPEN, pause), self._sleep)
         self._paused = pause.seconds
         done = self._draft(attempt.way.verb, Step.OPEN, "done", {**evidence, "pause": round(self._paused, 4)})
         self._ledger.append([done])

@@ -74,6 +74,7 @@ class Proxy:
             while data := server.recv(65536):
                 if not mute.is_set():
                     client.sendall(data)
+            client.shutdown(socket.SHUT_RDWR)  # who cancels a statement waits for the server to hang up
         except OSError:
             pass
 

@@ -41,6 +41,7 @@ class Server:
         self._threads = ThreadPoolExecutor(connections)
         self._own = threading.local()
         self._opened: list[connection] = []
+        self._busy: set[connection] = set()
         self._closing = threading.Event()
 
     def submit(self, ask: Ask[Result], snapshot: str | None = None) -> Future[Result]:
@@ -71,9 +72,9 @@ class Server:
         """Cancel what is running and close every connection."""
         self._closing.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for opened in self._opened:
+        for running in list(self._busy):  # to cancel takes a connection of its own, and the whole process waits for it
             with suppress(psycopg2.Error):
-                opened.cancel()
+                running.cancel()
         self._threads.shutdown()
         for opened in self._opened:
             opened.close()
@@ -108,6 +109,13 @@ class Server:
         mine: connection | None = getattr(self._own, "connection", None)
         if mine is None:
             mine = self._own.connection = self._connect()
+        self._busy.add(mine)
+        try:
+            return self._on(mine, ask, snapshot)
+        finally:
+            self._busy.discard(mine)
+
+    def _on(self, mine: connection, ask: Ask[Result], snapshot: str | None) -> Result:
         with mine.cursor() as running:
             if snapshot is None:
                 return ask(running)

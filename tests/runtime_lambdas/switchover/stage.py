@@ -152,3 +152,13 @@ def pay(cursor, key: str) -> None:
             " VALUES (%s, 'clearing', 100, 'EUR'), (%s, 'merchant', -100, 'EUR')",
             (row[0], row[0]),
         )
+
+
+def from_elsewhere(base, sql):
+    """Change a side as if that came from elsewhere: otherwise it would be replicated to the other one."""
+    base.run(
+        "SELECT pg_replication_origin_create('elsewhere'), pg_replication_origin_session_setup('elsewhere');"
+        + sql
+        # A session that has only been told to end would hold the origin a moment longer.
+        + "; SELECT pg_replication_origin_session_reset(); SELECT pg_replication_origin_drop('elsewhere')"
+    )
