@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from random import Random
 
 import psycopg2
 from psycopg2 import sql
 
 from paymig.aws import stack
-from paymig.rehearsal.operator import Operator, Typed
+from paymig.rehearsal import mishaps
 from paymig.rehearsal.play import BrokenPromise, Play
 from runtime_lambdas.runtime.waiting import paces
 from runtime_lambdas.runtime.writer import SIDES
@@ -22,12 +20,9 @@ from runtime_lambdas.runtime.writer import SIDES
 Fault = Callable[[Play], AbstractContextManager[None]]
 
 _LOST, _DELAY = 0.2, 0.03
-_SKEW = 600
 _SOON = 0.9
 """Seconds after which something strikes a step."""
 _PATIENCE = 30
-_SILENT, _MOMENT = 0.45, 0.3
-"""Seconds: a command is struck a moment after its first line, or after so long a silence."""
 
 
 @contextmanager
@@ -119,66 +114,6 @@ def _long_transaction(play: Play) -> Iterator[None]:
 
 
 @contextmanager
-def _operator_killed(play: Play) -> Iterator[None]:
-    """The command that runs is killed, as by a laptop that dies."""
-    spoken = threading.Event()
-    wait = Random(f"{play.options.seed} {len(play.typed)}").uniform(0, _MOMENT)  # noqa: S311 - repeats with the seed
-
-    def strike() -> None:
-        spoken.wait(_SILENT)
-        time.sleep(wait)
-        play.operator.kill()
-
-    with _hearing(play, lambda _: spoken.set()):
-        striking = threading.Thread(target=strike)
-        striking.start()
-        try:
-            yield
-        finally:
-            striking.join()
-
-
-@contextmanager
-def _operator_killed_in_the_pause(play: Play) -> Iterator[None]:
-    """The command that moves the writer is killed as soon as it has fenced the old one."""
-
-    def hear(line: str) -> None:
-        if line.split()[:2] == ["done", "fence"]:
-            play.operator.kill()
-
-    with _hearing(play, hear):
-        yield
-
-
-@contextmanager
-def _hearing(play: Play, hear: Callable[[str], None]) -> Iterator[None]:
-    play.listeners.append(hear)
-    try:
-        yield
-    finally:
-        play.listeners.remove(hear)
-
-
-@contextmanager
-def _two_operators(play: Play) -> Iterator[None]:
-    """Somebody else types the same command at the same time; exactly one of both may act, the other is told."""
-    ended: list[Typed] = []
-
-    def other(*arguments: str) -> None:
-        rival = Operator(play.workplace, play.stage.embedded.environment(), lambda _: None)
-        rival.variables = play.operator.variables
-        ended.append(rival.type(*arguments))
-
-    play.rival = other
-    try:
-        yield
-    finally:
-        play.rival = None
-    if not ended or ended[0].exit_code not in (0, 3):
-        raise BrokenPromise(f"the second operator's command ended with {[one.exit_code for one in ended]}, not 0 or 3")
-
-
-@contextmanager
 def _alarm_fires(play: Play) -> Iterator[None]:
     """The alarm of the error rate goes off: the rollback function takes the traffic back by itself."""
     with _soon(lambda: _alarm(play, "ALARM")):
@@ -213,16 +148,6 @@ def _set_by_hand(play: Play) -> None:
 
 
 @contextmanager
-def _clock_skew(play: Play) -> Iterator[None]:
-    """The operator's clock is ten minutes ahead of everybody's."""
-    play.operator.variables["PAYMIG_REHEARSED_SKEW"] = str(_SKEW)
-    try:
-        yield
-    finally:
-        del play.operator.variables["PAYMIG_REHEARSED_SKEW"]
-
-
-@contextmanager
 def _soon(act: Callable[[], None]) -> Iterator[None]:
     """Act a moment after the step has begun; what goes wrong then fails the step."""
     failed: list[Exception] = []
@@ -251,12 +176,12 @@ FAULTS: dict[str, Fault] = {
     "target-dies": _target_dies,
     "replication-stalls": _replication_stalls,
     "long-transaction": _long_transaction,
-    "operator-killed": _operator_killed,
-    "operator-killed-in-the-pause": _operator_killed_in_the_pause,
-    "two-operators": _two_operators,
+    "operator-killed": mishaps.operator_killed,
+    "operator-killed-in-the-pause": mishaps.operator_killed_in_the_pause,
+    "two-operators": mishaps.two_operators,
     "alarm-fires": _alarm_fires,
     "dns-by-hand": _dns_by_hand,
-    "clock-skew": _clock_skew,
+    "clock-skew": mishaps.clock_skew,
 }
 
 

@@ -143,6 +143,8 @@ def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
+            if status == HTTPStatus.SERVICE_UNAVAILABLE:
+                self.send_header("Retry-After", "1")
             self.end_headers()
             self.wfile.write(data)
             self.wfile.flush()
