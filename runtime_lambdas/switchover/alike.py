@@ -67,12 +67,21 @@ class Alike:
         )
         report = self._everything(self._options)
         _demand(report)
+        return {"mode": report.mode, "tables": len(report.tables), "seconds": round(report.seconds, 3)}
+
+    def settle(self) -> int:
+        """Look at what was written meanwhile, now rather than in the pause.
+
+        Returns:
+            How many rows are left to be looked at again.
+        """
         left = 0
-        for _ in range(_ROUNDS):  # what was written meanwhile is looked at now rather than in the pause
-            left = self._recent.settle()
-            if not left:
-                break
-        return {"mode": report.mode, "tables": len(report.tables), "seconds": round(report.seconds, 3), "left": left}
+        if self._recent is not None:
+            for _ in range(_ROUNDS):
+                left = self._recent.settle()
+                if not left:
+                    break
+        return left
 
     def rows_at_stake(self) -> int:
         """Count the rows of the old writer that the new one does not have as they are, waiting for nothing.

@@ -138,13 +138,13 @@ class Databases:
                 back.resume()
             back.marker(self._settings.pause_budget)  # a way back that does not work is found before the pause
         for state in self._sides.sequences(way.old):
-            self._extremes[state.full_name] = self._both(way, state, indexed_only=False)
+            self._extremes[state.full_name] = self._both(way, state)
         if self._alike is not None:
             self._alike.close()
         self._alike = self._comparison(way)
         found = self._alike.prepare()
         self._rehearse(way.old)  # again: that took a while, and may be another process's call than the check
-        return found
+        return {**found, "left": self._alike.settle()}
 
     def _rehearse(self, side: Side) -> Evidence:
         scope = self._sides.scope(side)
@@ -152,14 +152,9 @@ class Databases:
         self._rehearsed[side] = scope, Applications(found["roles"], self._sides.applications(side))
         return found
 
-    def _both(self, way: Way, state: SequenceState, *, indexed_only: bool) -> list[int]:
-        return [
-            number
-            for side in (way.old, way.new)
-            for number in self._sides.transact(
-                side, lambda running: sequences.extremes(running, state, indexed_only=indexed_only)
-            )
-        ]
+    def _both(self, way: Way, state: SequenceState) -> list[int]:
+        extremes = partial(sequences.extremes, state=state, indexed_only=False)
+        return [number for side in (way.old, way.new) for number in self._sides.transact(side, extremes)]
 
     def _compare(self, way: Way, loss: int | None) -> Evidence:
         if loss is None:
