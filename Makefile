@@ -81,6 +81,7 @@ bench: $(STAMP) ## Measure the figures that the documentation claims
 	@$(BIN)/python benchmarks/compare.py
 	@$(BIN)/python benchmarks/growth.py
 	@$(BIN)/python benchmarks/traffic.py 2>/dev/null
+	@$(BIN)/python benchmarks/switchover.py
 
 lock: ## Refresh requirements.txt from pyproject.toml
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
