@@ -9,7 +9,7 @@ from compiler.json_text import to_json
 from paymig.policy import people, service_role
 from paymig.policy.places import ANYWHERE
 from paymig.policy.places import service_role as role_name
-from paymig.policy.rights import FREE, RIGHTS, UNCOVERED
+from paymig.policy.rights import FREE, RIGHTS
 from paymig.policy.statements import LARGEST, Statement, document, size, split
 
 FOR: Mapping[str, Callable[[Compiled], list[Statement]]] = {
@@ -92,8 +92,6 @@ def as_markdown(compiled: Compiled, who: str) -> str:
                 lines.append(f"| `{right.action}` | {right.place} | {right.commands} | {call} |")
         anywhere = [(action, why) for action, why in sorted(ANYWHERE.items()) if action in shown]
         lines += ["", "## Allowed on `*`", ""] + [f"- `{action}`: {why}." for action, why in anywhere]
-        if who == "operator":
-            lines += ["", f"Not recorded yet, and perhaps in need of more: {_code(sorted(UNCOVERED))}."]
         lines += ["", "## Takes no right", ""] + [f"- `{action}`: {why}" for action, why in sorted(FREE.items())]
     elif unknown := service_role.wanted(compiled).unknown:
         lines += ["", "## Not known", "", f"Their providers publish no rights; add them: {_code(sorted(unknown))}."]

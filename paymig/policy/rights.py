@@ -40,15 +40,19 @@ RIGHTS = (
     Right(
         "cloudformation:DescribeStacks",
         "Bootstrap",
-        "approve compare deploy destroy finalize history replicate rollback shift status switchover transfer-schema "
-        "unlock",
+        "approve compare cutover deploy destroy finalize history replicate rollback shift status switchover "
+        "transfer-schema unlock",
     ),
-    Right("cloudformation:DescribeStacks", "Nested", "compare finalize preflight replicate switchover transfer-schema"),
+    Right(
+        "cloudformation:DescribeStacks",
+        "Nested",
+        "compare cutover finalize preflight replicate rollback switchover transfer-schema",
+    ),
     Right(
         "cloudformation:DescribeStacks",
         "Root",
-        "approve compare deploy destroy finalize plan preflight replicate rollback shift status switchover "
-        "transfer-schema",
+        "approve compare cutover deploy destroy finalize plan preflight replicate rollback shift status "
+        "switchover transfer-schema",
     ),
     Right("cloudformation:DetectStackDrift", "Nested", "deploy"),
     Right("cloudformation:DetectStackDrift", "Root", "deploy"),
@@ -59,86 +63,88 @@ RIGHTS = (
     Right("cloudformation:GetTemplate", "Nested", "deploy plan"),
     Right("cloudformation:GetTemplate", "Root", "deploy plan"),
     Right("cloudformation:ListChangeSets", "Bootstrap", "deploy"),
-    Right("cloudformation:ListChangeSets", "Root", "deploy rollback shift"),
+    Right("cloudformation:ListChangeSets", "Root", "cutover deploy rollback shift"),
     Right("cloudformation:ListStackResources", "Bootstrap", "deploy"),
     Right("cloudformation:ListStackResources", "Nested", "deploy destroy status"),
     Right(
         "cloudformation:ListStackResources",
         "Root",
-        "compare deploy destroy finalize plan preflight replicate status switchover transfer-schema",
+        "compare cutover deploy destroy finalize plan preflight replicate rollback status switchover transfer-schema",
     ),
     Right("cloudformation:SetStackPolicy", "Nested", "deploy"),
     Right("cloudformation:SetStackPolicy", "Root", "deploy"),
     Right("cloudformation:UpdateTerminationProtection", "Root", "deploy destroy"),
-    Right("cloudwatch:DescribeAlarms", "Anywhere", "shift status"),
-    Right("cloudwatch:GetMetricData", "Anywhere", "shift status"),
+    Right("cloudwatch:DescribeAlarms", "Anywhere", "cutover shift status"),
+    Right("cloudwatch:GetMetricData", "Anywhere", "cutover shift status"),
     Right(
         "dynamodb:ConditionCheckItem",
         "Journal",
-        "deploy destroy replicate rollback shift switchover transfer-schema",
+        "cutover deploy destroy finalize replicate rollback shift switchover transfer-schema",
         "dynamodb:TransactWriteItems",
     ),
     Right("dynamodb:GetItem", "Comparisons", "compare"),
     Right(
         "dynamodb:GetItem",
         "Journal",
-        "approve compare deploy destroy finalize history replicate rollback shift status switchover transfer-schema "
-        "unlock",
+        "approve compare cutover deploy destroy finalize history replicate rollback shift status switchover "
+        "transfer-schema unlock",
     ),
     Right("dynamodb:ListTables", "Anywhere", "rollback"),
     Right("dynamodb:PutItem", "Comparisons", "compare"),
     Right(
         "dynamodb:PutItem",
         "Journal",
-        "deploy destroy finalize replicate rollback shift switchover transfer-schema unlock",
+        "cutover deploy destroy finalize replicate rollback shift switchover transfer-schema unlock",
     ),
     Right(
         "dynamodb:PutItem",
         "Journal",
-        "approve deploy destroy replicate rollback shift switchover transfer-schema unlock",
+        "approve cutover deploy destroy finalize replicate rollback shift switchover transfer-schema unlock",
         "dynamodb:TransactWriteItems",
     ),
     Right(
         "dynamodb:Query",
         "Journal",
-        "approve deploy destroy finalize history replicate rollback shift status switchover transfer-schema unlock",
+        "approve cutover deploy destroy finalize history replicate rollback shift status switchover "
+        "transfer-schema unlock",
     ),
+    Right("dynamodb:UpdateItem", "Journal", "cutover rollback switchover", "dynamodb:TransactWriteItems"),
     Right("elasticloadbalancing:ModifyLoadBalancerAttributes", "LoadBalancer", "destroy"),
     Right("iam:GetRole", "AccountRoles", "deploy"),
     Right("iam:PassRole", "ServiceRole", "deploy", "cloudformation:CreateChangeSet"),
     Right(
         "kms:Decrypt",
         "SecretKeys",
-        "compare finalize preflight replicate switchover transfer-schema",
+        "compare cutover finalize preflight replicate rollback switchover transfer-schema",
         "secretsmanager:GetSecretValue",
     ),
     Right("kms:Decrypt", "ReportKeys", "compare", "s3:GetObject"),
     Right("lambda:InvokeFunction", "ControlFunctions", "preflight", "lambda:Invoke"),
     Right("rds:ModifyDBCluster", "Cluster", "destroy"),
-    Right("route53:ChangeResourceRecordSets", "Record", "rollback shift"),
-    Right("route53:GetChange", "Changes", "rollback shift"),
-    Right("route53:ListResourceRecordSets", "Zone", "approve deploy destroy rollback shift status switchover"),
+    Right("route53:ChangeResourceRecordSets", "Record", "cutover rollback shift"),
+    Right("route53:GetChange", "Changes", "cutover rollback shift"),
+    Right("route53:ListResourceRecordSets", "Zone", "approve cutover deploy destroy rollback shift status switchover"),
     Right("route53:TestDNSAnswer", "Anywhere", "status"),
     Right("s3:GetObject", "Artefacts", "deploy", "cloudformation:CreateChangeSet"),
     Right("s3:GetObject", "Artefacts", "deploy", "s3:HeadObject"),
     Right("s3:GetObject", "ComparisonReports", "compare"),
     Right("s3:ListBucket", "ArtefactBucket", "deploy", "s3:HeadObject"),
     Right("s3:PutObject", "Artefacts", "deploy"),
-    Right("secretsmanager:GetSecretValue", "MasterSecret", "preflight replicate transfer-schema"),
+    Right("secretsmanager:GetSecretValue", "MasterSecret", "cutover preflight replicate transfer-schema"),
     Right(
         "secretsmanager:GetSecretValue",
         "SourceSecrets",
-        "compare finalize preflight replicate switchover transfer-schema",
+        "compare cutover finalize preflight replicate rollback switchover transfer-schema",
     ),
-    Right("secretsmanager:GetSecretValue", "TargetSecrets", "compare finalize replicate switchover"),
+    Right("secretsmanager:GetSecretValue", "TargetSecrets", "compare cutover finalize replicate rollback switchover"),
     Right("states:DescribeExecution", "ComparerRuns", "compare"),
-    Right("states:DescribeExecution", "Executions", "finalize switchover"),
+    Right("states:DescribeExecution", "Executions", "finalize rollback switchover"),
     Right("states:DescribeMapRun", "ComparerRuns", "compare"),
     Right("states:ListExecutions", "Comparer", "compare"),
     Right("states:ListExecutions", "ComparerRuns", "compare"),
     Right("states:ListMapRuns", "ComparerRuns", "compare"),
     Right("states:StartExecution", "Comparer", "compare"),
-    Right("states:StartExecution", "Machine", "finalize switchover"),
+    Right("states:StartExecution", "Machine", "finalize rollback switchover"),
 )
 
 FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it says whose name the journal notes."}
@@ -146,6 +152,3 @@ FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it s
 
 DETECTION = "cloudformation:DetectStackDrift"
 """The call in which CloudFormation reads every resource with the caller's own rights."""
-
-UNCOVERED: frozenset[str] = frozenset()
-"""Commands that talk to AWS and that no rehearsal of the rights types yet: they may need more than the table has."""
