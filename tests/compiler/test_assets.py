@@ -39,5 +39,4 @@ def test_the_validation_is_told_of_every_table_and_invariant_in_a_file() -> None
         told = json.loads(archive.read("settings.json"))
         assert "validation/handler.py" in archive.namelist()
     assert told["tables"] == {"include": ["public.%"], "exclude": list(migration.replication.tables.exclude)}
-    assert [one["name"] for one in told["invariants"]] == ["orphaned_transactions", "captured_by_currency"]
-    assert told["invariants"][0] == vars(migration.validation.invariants[0])
+    assert told["invariants"] == [vars(one) for one in migration.validation.invariants] != []

@@ -48,7 +48,17 @@ def test_from_equal_to_different(compare, stage, tmp_path):
     code, said = compare("--format", "json")
     report = json.loads(said.out)
     assert (code, report["verdict"], report["mode"]) == (0, "equal", "changes")  # the first one is remembered
-    assert {each["name"] for each in report["invariants"]} == {"captured_by_currency", "orphaned_transactions"}
+    assert {each["name"]: each["source"] for each in report["invariants"]} == {
+        "captured_by_currency": [["EUR", "10100"], ["USD", "10000"]],
+        "ledger_by_currency": [
+            ["EUR", "clearing", "10100"],
+            ["EUR", "merchant:Zoë", "-10100"],
+            ["USD", "clearing", "10000"],
+            ["USD", "merchant:Zoë", "-10000"],
+        ],
+        "orphaned_transactions": [["0"]],
+        "unbalanced_payments": [["0"]],
+    }
 
     assert report["schema"] == []
 

@@ -17,27 +17,19 @@ from runtime_lambdas.runtime.replication import heartbeat
 from runtime_lambdas.validation import handler as entry
 from runtime_lambdas.validation.handler import Mismatch, NothingToCompare, handler
 from runtime_lambdas.validation.place import Busy, Place
+from schemas.load import load
+from tests.examples import SPECS
 
-INVARIANTS = [
-    {
-        "name": "orphaned_transactions",
-        "sql": "SELECT count(*) FROM transactions t LEFT JOIN payments p ON p.id = t.payment_id WHERE p.id IS NULL",
-        "expect": 0,
-    },
-    {
-        "name": "captured_by_currency",
-        "sql": "SELECT currency, sum(amount) FROM payments WHERE status = 'captured' GROUP BY 1",
-        "expect": "same-on-both-sides",
-    },
-]
+INVARIANTS = [vars(one) for one in load(SPECS / "payments.yaml").migration.validation.invariants]
+"""Those that ship as an example."""
 FILL = """
 INSERT INTO payments (id, idempotency_key, request_digest, merchant, amount, currency, status, created_at)
 SELECT md5(i::text)::uuid, 'k' || i, 'd', 'Zoë', i, CASE WHEN i % 2 = 0 THEN 'EUR' ELSE 'USD' END, 'captured',
        '2026-01-01T00:00:00Z'::timestamptz + i * interval '1 minute'
 FROM generate_series(1, 200) i;
 INSERT INTO transactions (id, payment_id, account, amount, currency, created_at)
-SELECT row_number() OVER (ORDER BY p.amount, s), p.id, 'a', s * p.amount, p.currency, p.created_at
-FROM payments p, (VALUES (1), (-1)) AS sides (s);
+SELECT row_number() OVER (ORDER BY p.amount, s), p.id, account, s * p.amount, p.currency, p.created_at
+FROM payments p, (VALUES (1, 'clearing'), (-1, 'merchant:Zoë')) AS sides (s, account);
 """
 
 
@@ -104,7 +96,9 @@ def test_equal_databases_are_equal(both, environment):
     [report] = run()
     assert verdicts(report) == {
         "captured_by_currency": "equal",
+        "ledger_by_currency": "equal",
         "orphaned_transactions": "equal",
+        "unbalanced_payments": "equal",
         "public.payments": "equal",
         "public.refunds": "equal",
         "public.transactions": "equal",
@@ -124,7 +118,7 @@ def test_one_changed_value_is_found_and_published(both, environment):
     environment.setenv("PAYMIG_MIGRATION", "one-changed")
     run()
     both[1].run("UPDATE payments SET merchant = 'Zoe' WHERE amount = 77")
-    wording = "1 of 5 comparisons differ: public.payments (0 rows missing, 0 extra, 1 different)"
+    wording = "1 of 7 comparisons differ: public.payments (0 rows missing, 0 extra, 1 different)"
     assert mismatch(full=False) == wording
     assert mismatch(full=False) == wording  # it is not forgotten by the run that found it
     assert mismatch() == wording
@@ -198,6 +192,21 @@ def test_a_broken_invariant_is_found_on_either_side(both):
         side.run("ALTER TABLE transactions DROP CONSTRAINT transactions_payment_id_fkey")
         side.run("DELETE FROM payments WHERE amount = 5")
     assert mismatch().endswith("invariant orphaned_transactions (source [['2']], target [['2']])")
+
+
+def test_money_that_moved_between_accounts_on_one_side_is_found(both):
+    """No sum of all lines shows it: the ledger balances, and every currency has what it had."""
+    both[1].run("UPDATE transactions SET account = 'merchant:Ann' WHERE amount = -7")
+    message = mismatch()
+    assert "captured_by_currency" not in message and "unbalanced_payments" not in message
+    assert "invariant ledger_by_currency (source [['EUR', 'clearing', '10100']" in message
+
+
+def test_a_ledger_that_does_not_balance_is_found_although_both_sides_agree(both):
+    for side in both:
+        side.run("UPDATE transactions SET amount = amount + 1 WHERE amount = -7")
+    wording = "1 of 7 comparisons differ: invariant unbalanced_payments (source [['1']], target [['1']])"
+    assert mismatch() == wording
 
 
 def test_a_table_or_column_on_one_side_only_is_a_difference(both):
