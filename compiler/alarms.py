@@ -82,6 +82,7 @@ class Alarms:
                 "monitoring.alarms.p99_latency",
                 self._migration.monitoring.alarms.p99_latency / timedelta(seconds=1),
                 "notBreaching",
+                f"monitoring.alarms {cause}",
                 **_metric("AWS/ApplicationELB", "TargetResponseTime", target),
                 ExtendedStatistic="p99",
                 EvaluateLowSampleCountPercentile="ignore",
@@ -92,6 +93,7 @@ class Alarms:
                 f"{cause}.scaling.reserved",
                 0,
                 "notBreaching",
+                f"monitoring.alarms {cause}",
                 **_metric("AWS/Lambda", "Throttles", {"FunctionName": function}),
                 Statistic="Sum",
             ),
@@ -158,6 +160,7 @@ class Alarms:
                 "monitoring.alarms.replication_lag",
                 self._migration.monitoring.alarms.replication_lag / timedelta(seconds=1),
                 "breaching",
+                "monitoring.alarms replication",
                 **_metric("AWS/DMS", "CDCLatencySource", of_task),
                 Statistic="Maximum",
             ),
@@ -276,9 +279,19 @@ class Alarms:
         ]
 
     def _add(
-        self, name: str, description: str, cause: str, threshold: float, missing: Missing, **properties: Any
+        self,
+        name: str,
+        description: str,
+        cause: str,
+        threshold: float,
+        missing: Missing,
+        made_by: str = "monitoring.alarms",
+        **properties: Any,
     ) -> Alarm:
-        """Add an alarm that looks at minutes: three bad ones of five, unless `properties` say otherwise."""
+        """Add an alarm that looks at minutes: three bad ones of five, unless `properties` say otherwise.
+
+        The threshold comes from `cause`, and the whole of it from `made_by`: spec paths both.
+        """
         return self._component.add(
             Alarm(
                 f"{name}Alarm",
@@ -294,8 +307,11 @@ class Alarms:
                     **properties,
                 },
             ),
-            "monitoring.alarms",
+            made_by,
             Threshold=cause,
+            Period="validation.every cutover.gates.validation_age replication",
+            **dict.fromkeys(("DatapointsToAlarm", "EvaluationPeriods", "Namespace"), "replication monitoring.alarms"),
+            **dict.fromkeys(("Dimensions", "MetricName"), f"replication monitoring.alarms {names.FULL_NAME}"),
         )
 
 

@@ -88,6 +88,7 @@ def audit(component: Component, migration: Migration, *, key: Any, watched: Sequ
             ],
         ),
         _CAUSE,
+        **{"MetricTransformations.0.MetricName": names.FULL_NAME},
     )
 
 

@@ -50,7 +50,10 @@ class DeployParameter(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """Which part of the spec a resource, or one of its properties, comes from."""
+    """Which part of the spec a resource, or one of its properties, comes from.
+
+    What is made of several parts names each, with a space between.
+    """
 
     resource: str
     properties: Mapping[str, str] = MappingProxyType({})
@@ -79,8 +82,8 @@ class Component:
 
         Args:
             resource: the troposphere resource; its title is the logical id.
-            cause: the dotted spec path it comes from, such as `database.capacity`.
-            properties: for a property that comes from elsewhere in the spec, that path.
+            cause: the dotted spec path it comes from, such as `database.capacity`; several with spaces between.
+            properties: for a property that comes from elsewhere in the spec, that path, or those.
 
         Returns:
             The resource itself, to refer to.

@@ -95,7 +95,7 @@ def credentials(
         if role in _ATTACHED:
             # Whoever deploys attaches the secret to its database before the door closes.
             readers.DependsOn = f"{role}SecretAttachment"
-        component.add(readers, "security")
+        component.add(readers, "security", ResourcePolicy=names.FULL_NAME)
     _rotation(component, foundations, cluster, ready, place, layers, secrets_key, secrets)
     return secrets
 
@@ -161,6 +161,7 @@ def _rotation(
         layers=layers,
         place=place,
         reserved=len(secrets),
+        causes={"Environment.Variables.TARGET_NAME": names.DATABASE_NAME},
     )
     permission = component.add(
         Permission(

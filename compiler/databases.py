@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from compiler import policy
+from compiler import names, policy
 from compiler.assets import CERTIFICATES
 from compiler.component import Component, Export
 from compiler.function import read_foreign_secret, read_secret
@@ -81,6 +81,8 @@ CAUSES: Mapping[str, str] = {
     **{f"Environment.Variables.SOURCE_{name}": "source.database" for name in ("HOST", "PORT", "NAME")},
     "Environment.Variables.SOURCE_ADMIN_SECRET_ARN": "source.database.admin_secret",
     "Environment.Variables.SOURCE_SECRET_ARN": "source.database.secret",
+    "Environment.Variables.SOURCE_CA": "source.database.tls",
     "Environment.Variables.SOURCE_TLS": "source.database.tls",
+    "Environment.Variables.TARGET_NAME": names.DATABASE_NAME,
 }
 """For the source map: where these variables come from."""

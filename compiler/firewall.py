@@ -61,6 +61,7 @@ def firewall(component: Component, migration: Migration, *, balancer: Any, logs_
         ),
         "security.waf",
         Rules="security.waf",
+        **{"VisibilityConfig.MetricName": names.FULL_NAME},
     )
     component.add(
         WebACLAssociation("FirewallAssociation", ResourceArn=balancer, WebACLArn=GetAtt(web_acl, "Arn")),
@@ -75,6 +76,7 @@ def firewall(component: Component, migration: Migration, *, balancer: Any, logs_
             RetentionInDays=policy.LOG_RETENTION_DAYS,
         ),
         "security.waf",
+        LogGroupName=names.FULL_NAME,
     )
     component.add(
         LoggingConfiguration(
@@ -91,6 +93,7 @@ def firewall(component: Component, migration: Migration, *, balancer: Any, logs_
             DependsOn=group.title,
         ),
         "security.waf",
+        LogDestinationConfigs=names.FULL_NAME,
     )
 
 

@@ -9,7 +9,7 @@ from troposphere.awslambda import Code, Environment, Function, LoggingConfig, Tr
 from troposphere.iam import Policy, Role
 from troposphere.logs import LogGroup
 
-from compiler import policy
+from compiler import names, policy
 from compiler.assets import Assets
 from compiler.component import Component, Export
 from compiler.parameters import ARTIFACT_BUCKET, JOURNAL_TABLE
@@ -67,6 +67,7 @@ def function(
     timeout: int = 60,
     reserved: int | None = None,
     causes: Mapping[str, str] | None = None,
+    rights_from: str = "",
 ) -> Function:
     """Add a function.
 
@@ -86,6 +87,7 @@ def function(
         timeout: in seconds.
         reserved: the most concurrent executions.
         causes: for properties that come from elsewhere in the spec, that path.
+        rights_from: the paths that its rights come from, besides its own and the migration's name.
 
     Raises:
         Refusal: its variables pass Lambda's 4 KB.
@@ -117,6 +119,7 @@ def function(
             ],
         ),
         cause,
+        Policies=f"{cause} {names.FULL_NAME} {rights_from}".strip(),
     )
     properties: dict[str, Any] = {
         "Architectures": [migration.api.architecture],
@@ -142,7 +145,12 @@ def function(
     return component.add(
         Function(title, **properties),
         cause,
-        **{"Runtime": "api.runtime", "Architectures": "api.architecture", **(causes or {})},
+        **{
+            "Runtime": "api.runtime",
+            "Architectures": "api.architecture",
+            "Environment.Variables.PAYMIG_MIGRATION": names.FULL_NAME,
+            **(causes or {}),
+        },
     )
 
 

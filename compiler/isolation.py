@@ -54,7 +54,9 @@ def isolate(
                 CidrBlock=str(rule.network),
                 PortRange=PortRange(From=rule.ports[0], To=rule.ports[1]),
             ),
-            "network",
+            "network replication.engine source.network.cidrs",
+            CidrBlock="network.cidr source.network.cidrs",
+            PortRange="source.database.port source.network.cidrs",
         )
     for subnet in subnets:
         component.add(

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 
 from schemas.migration import Migration
 
+FULL_NAME = "name environment"
+"""The spec paths that a migration's full name is made of."""
+DATABASE_NAME = "database.name source.database.name"
+"""Those of its database's name on the target: the second where the first is left out."""
 MIGRATION_TAG = "Migration"
 """The tag that says which migration a resource, and so a role, belongs to."""
 

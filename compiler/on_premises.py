@@ -115,7 +115,7 @@ def _transit(
                     TransitGatewayId=source.transit_gateway,
                     DependsOn=transit.title,
                 ),
-                "source.network",
+                "source.network network.availability_zones replication.engine",
                 DestinationCidrBlock=f"source.network.cidrs.{index}",
                 TransitGatewayId=_TRANSIT,
             )

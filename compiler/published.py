@@ -19,7 +19,8 @@ from compiler.component import Component
 from schemas.migration import Scaling
 
 ALIAS = "live"
-_NOT_FROZEN = frozenset({"ReservedConcurrentExecutions", "Tags"})
+NOT_FROZEN = frozenset({"ReservedConcurrentExecutions", "Tags"})
+"""The properties of a function that none of its versions holds."""
 
 
 def publish(component: Component, code: Function, assets: Assets, scaling: Scaling, cause: str) -> Alias:
@@ -89,7 +90,7 @@ def _fingerprint(code: Function, assets: Assets) -> str:
 
 
 def _frozen(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in properties.items() if key not in _NOT_FROZEN}
+    return {key: value for key, value in properties.items() if key not in NOT_FROZEN}
 
 
 def _hash(value: Any) -> str:

@@ -99,6 +99,7 @@ def state_machine(
             Policies=[Policy(PolicyName="StateMachine", PolicyDocument=document)],
         ),
         cause,
+        Policies=f"{cause} {names.FULL_NAME}",
     )
     destination = LogDestination(CloudWatchLogsLogGroup=CloudWatchLogsLogGroup(LogGroupArn=GetAtt(logs, "Arn")))
     return component.add(
@@ -115,6 +116,7 @@ def state_machine(
             TracingConfiguration=TracingConfiguration(Enabled=True),
         ),
         cause,
+        StateMachineName=names.FULL_NAME,
     )
 
 

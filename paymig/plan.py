@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from compiler.compile import Compiled
 from compiler.linked import link
 from compiler.parameters import SOURCE_ADMIN_SECRET_ARN, SOURCE_SECRET_ARN
-from compiler.plan.compare import Plan, compare
+from compiler.plan.change import Plan
+from compiler.plan.compare import compare
 from compiler.plan.sources import NotCompiled, folder_locator, locator, read_folder, templates_of
 from compiler.plan.stateful import LOST, endangered
 from paymig.console import Console

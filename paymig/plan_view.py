@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from rich.text import Text
 
-from compiler.plan.compare import Action, Cause, Change, Plan, PropertyChange
+from compiler.plan.change import Action, Cause, Change, Plan, PropertyChange
 from compiler.plan.replacements import Effect
 from compiler.plan.stateful import LOST, endangered
 from compiler.plan.wording import entries, shortened
@@ -129,8 +129,10 @@ def fate(change: Change) -> str:
 
 
 def _place(cause: Cause) -> str:
-    return f"{cause.file}:{cause.line}" + (f" {cause.path}" if cause.path else "")
+    others = "".join(f", :{other.line} {other.path}" for other in cause.others)
+    return f"{cause.file}:{cause.line}" + (f" {cause.path}" if cause.path else "") + others
 
 
 def _cause(cause: Cause) -> dict[str, Any]:
-    return {"file": cause.file, "path": cause.path, "line": cause.line, "column": cause.column}
+    place = {"file": cause.file, "path": cause.path, "line": cause.line, "column": cause.column}
+    return {**place, "others": [_cause(other) for other in cause.others]}

@@ -62,7 +62,10 @@ def control(
         timeout=_LONGEST,
         # Two at once would each move the writer.
         reserved=1,
-        causes=databases.CAUSES,
+        causes={
+            "Code": "cutover.switchover cutover.gates.replication_lag replication validation.invariants",
+            **databases.CAUSES,
+        },
     )
     machine = state_machine(
         component,

@@ -145,7 +145,7 @@ def _cluster(
         ),
         "database",
         EngineVersion="database.engine_version",
-        DatabaseName="database.name",
+        DatabaseName=names.DATABASE_NAME,
         ServerlessV2ScalingConfiguration="database.capacity",
         BackupRetentionPeriod="database.backup_retention",
     )
@@ -206,6 +206,9 @@ def _layer(component: Component, migration: Migration, assets: Assets, name: str
             CompatibleArchitectures=[migration.api.architecture],
         ),
         "api.runtime" if name == "runtime" else "source.database.tls",
+        CompatibleRuntimes="api.runtime",
+        CompatibleArchitectures="api.architecture",
+        Content="api.runtime api.architecture" if name == "runtime" else "source.database.tls region",
     )
 
 
@@ -250,6 +253,7 @@ def _proxy(
             VpcSecurityGroupIds=[component.use(security.proxy_group)],
         ),
         "database",
+        DBProxyName=f"network.cidr network.availability_zones {names.FULL_NAME}",
     )
     component.add(
         DBProxyTargetGroup(

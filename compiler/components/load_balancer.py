@@ -57,7 +57,7 @@ def load_balancer(
         ),
         "routing.record",
         DomainName="routing.record",
-        DomainValidationOptions="routing.hosted_zone",
+        DomainValidationOptions="routing.hosted_zone routing.record",
     )
     bucket, delivery = _log_bucket(component, migration)
     balancer = component.add(

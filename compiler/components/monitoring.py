@@ -20,6 +20,8 @@ from compiler.components.replication import ReplicationExports
 from compiler.dashboard import body
 from schemas.migration import Migration
 
+_EVENTS = "monitoring.notify replication"
+
 
 class MonitoringExports(NamedTuple):
     """Where others publish to, what they listen to, and the bucket in which comparisons are kept."""
@@ -69,6 +71,7 @@ def monitoring(
     dashboard = component.add(
         Dashboard("Dashboard", DashboardBody=body(component, migration, database, api, load_balancer, replication)),
         "monitoring",
+        DashboardBody=f"monitoring validation.every replication api database {names.FULL_NAME}",
     )
     return component, MonitoringExports(
         topic=component.offer("TopicArn", Ref(topic)),
@@ -95,7 +98,8 @@ def _replication_events(
                 EventCategories=["configuration change", "creation", "deletion", "failure", "state change"],
                 Enabled=True,
             ),
-            "monitoring.notify",
+            _EVENTS,
+            SourceIds=names.FULL_NAME,
         )
         return
     # No event subscription knows a serverless replication.
@@ -110,7 +114,7 @@ def _replication_events(
             },
             Targets=[Target(Id="Topic", Arn=Ref(topic))],
         ),
-        "monitoring.notify",
+        _EVENTS,
     )
 
 
@@ -118,6 +122,7 @@ def _topic(component: Component, migration: Migration, network: NetworkExports) 
     topic = component.add(
         Topic("Topic", DisplayName=migration.full_name, KmsMasterKeyId=component.use(network.logs_key)),
         "monitoring.notify",
+        DisplayName=names.FULL_NAME,
     )
     publish = policy.allow("sns:Publish", Ref(topic))
     alarms = {**policy.allow("sns:Publish", Ref(topic), policy.SAME_ACCOUNT), "Sid": "Alarms"}

@@ -30,6 +30,7 @@ from schemas.migration import Migration
 
 _SMALLEST_SUBNET = 27  # a load balancer takes no smaller one
 _SERVICES = ("kms", "logs", "monitoring", "secretsmanager", "sns", "sts")
+_GATEWAYS = "network.nat_gateways network.availability_zones"
 _ANYWHERE = "0.0.0.0/0"
 
 
@@ -165,7 +166,7 @@ def _route_tables(
                 DestinationCidrBlock=_ANYWHERE,
                 NatGatewayId=Ref(gateways[zone % len(gateways)]),
             ),
-            "network.nat_gateways",
+            _GATEWAYS,
         )
         private.append(table)
     for tier, tables in (("public", [public]), ("private", private), ("isolated", [isolated])):
@@ -185,13 +186,11 @@ def _nat_gateways(
     count = len(public) if migration.network.nat_gateways == "per-zone" else 1
     gateways = []
     for zone, subnet in enumerate(public[:count], 1):
-        address = component.add(
-            EIP(f"NatAddress{zone}", Domain="vpc", DependsOn=attachment.title), "network.nat_gateways"
-        )
+        address = component.add(EIP(f"NatAddress{zone}", Domain="vpc", DependsOn=attachment.title), _GATEWAYS)
         gateways.append(
             component.add(
                 NatGateway(f"NatGateway{zone}", AllocationId=GetAtt(address, "AllocationId"), SubnetId=Ref(subnet)),
-                "network.nat_gateways",
+                _GATEWAYS,
             )
         )
     return gateways

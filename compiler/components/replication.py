@@ -128,10 +128,12 @@ def _endpoints(
     source_tls: dict[str, Any] = {"SslMode": tls.mode}
     if assets.source_authority is not None:
         authority = component.add(
-            Certificate("SourceAuthority", CertificatePem=assets.source_authority), "source.database.tls.ca"
+            Certificate("SourceAuthority", CertificatePem=assets.source_authority), "source.database.tls.ca replication"
         )
         source_tls["CertificateArn"] = Ref(authority)
-    target_authority = component.add(Certificate("TargetAuthority", CertificatePem=assets.target_authority), "region")
+    target_authority = component.add(
+        Certificate("TargetAuthority", CertificatePem=assets.target_authority), "region replication"
+    )
     source = component.add(
         Endpoint(
             "SourceEndpoint",
@@ -151,7 +153,7 @@ def _endpoints(
             ),
             **source_tls,
         ),
-        "source.database",
+        "source.database replication",
         DatabaseName="source.database.name",
         SslMode="source.database.tls.mode",
         CertificateArn="source.database.tls.ca",
@@ -172,8 +174,8 @@ def _endpoints(
                 **_secret(role, component.use(database.replication_secret)),
             ),
         ),
-        "database",
-        DatabaseName="database.name",
+        "database replication",
+        DatabaseName=names.DATABASE_NAME,
     )
     back_from = component.add(
         Endpoint(
@@ -194,8 +196,9 @@ def _endpoints(
                 **_secret(role, component.use(database.replication_secret)),
             ),
         ),
-        "database",
-        DatabaseName="database.name",
+        "database replication",
+        DatabaseName=names.DATABASE_NAME,
+        **{"PostgreSqlSettings.SlotName": names.FULL_NAME},
     )
     back_to = component.add(
         Endpoint(
@@ -212,7 +215,7 @@ def _endpoints(
             ),
             **source_tls,
         ),
-        "source.database",
+        "source.database replication",
         DatabaseName="source.database.name",
         SslMode="source.database.tls.mode",
         CertificateArn="source.database.tls.ca",
@@ -248,6 +251,7 @@ def _provisioned(
             VpcSecurityGroupIds=[component.use(security.replication_group)],
         ),
         "replication.instance",
+        ReplicationInstanceIdentifier=names.FULL_NAME,
         ReplicationInstanceClass="replication.instance.class",
         AllocatedStorage="replication.instance.storage",
         MultiAZ="replication.instance.multi_az",
@@ -265,6 +269,7 @@ def _provisioned(
                 ReplicationTaskSettings=json.dumps(task_settings(migration), sort_keys=True),
             ),
             "replication",
+            ReplicationTaskIdentifier=names.FULL_NAME,
             TableMappings="replication.tables",
             ReplicationTaskSettings="replication.large_objects",
         )
@@ -312,6 +317,7 @@ def _serverless(
                 ),
             ),
             "replication.serverless",
+            ReplicationConfigIdentifier=names.FULL_NAME,
             TableMappings="replication.tables",
             ReplicationSettings="replication.large_objects",
             ComputeConfig="replication.serverless",

@@ -64,5 +64,7 @@ def routing(migration: Migration, load_balancer: LoadBalancerExports) -> tuple[C
         "routing",
         HostedZoneId="routing.hosted_zone",
         RecordSets="source.api",
+        **{f"RecordSets.{index}.Name": "routing.record" for index in range(2)},
+        **{f"RecordSets.{index}.TTL": "routing.ttl source.api" for index in range(2)},
     )
     return component, RoutingExports(component.offer("RecordName", spec.record), record_type)

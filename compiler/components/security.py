@@ -11,6 +11,7 @@ from compiler.components.network import NetworkExports
 from compiler.databases import PORT
 from schemas.migration import Migration
 
+_ON_PREMISES = "source.network.cidrs"
 _ANYWHERE = "0.0.0.0/0"
 
 
@@ -122,13 +123,23 @@ class _Groups:
                 ToPort=port,
                 Description=reason,
             ),
-            self._component.causes[title(group)].resource,
+            f"{self._component.causes[title(group)].resource} {_ON_PREMISES} replication.engine",
+            CidrIp=_ON_PREMISES,
         )
 
     def send(
-        self, source: SecurityGroup, port: int, reason: str, to: str, *, group: Any = None, cidr: str = ""
+        self,
+        source: SecurityGroup,
+        port: int,
+        reason: str,
+        to: str,
+        *,
+        group: Any = None,
+        cidr: str = "",
+        also: str = "",
+        **causes: str,
     ) -> None:
-        """Let `source` reach a group or addresses."""
+        """Let `source` reach a group or addresses; `also` is a further cause, `causes` are those of properties."""
         destination: dict[str, Any] = {"CidrIp": cidr} if cidr else {"DestinationSecurityGroupId": group}
         self._component.add(
             SecurityGroupEgress(
@@ -140,10 +151,14 @@ class _Groups:
                 Description=reason,
                 **destination,
             ),
-            self._component.causes[title(source)].resource,
+            f"{self._component.causes[title(source)].resource} {also}".strip(),
+            **causes,
         )
 
     def send_on_premises(self, source: SecurityGroup, migration: Migration, reason: str) -> None:
         """Let `source` reach the source database."""
         for index, cidr in enumerate(migration.source.network.cidrs, 1):
-            self.send(source, migration.source.database.port, reason, f"OnPremises{index}", cidr=str(cidr))
+            port = migration.source.database.port
+            causes = {**dict.fromkeys(("FromPort", "ToPort"), "source.database.port"), "CidrIp": _ON_PREMISES}
+            also = f"{_ON_PREMISES} replication.engine"
+            self.send(source, port, reason, f"OnPremises{index}", cidr=str(cidr), also=also, **causes)

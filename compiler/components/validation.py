@@ -133,7 +133,7 @@ def _validation(
         memory=1024,
         timeout=_LONGEST,
         reserved=_AT_ONCE + spread.AT_ONCE,
-        causes={"Code": "validation.invariants", **databases.CAUSES},
+        causes={"Code": "validation.invariants replication.tables", **databases.CAUSES},
     )
 
 
@@ -195,6 +195,12 @@ def _rollback(
         timeout=_LONGEST,
         # The way back is open however busy the account is.
         reserved=_AT_ONCE,
+        causes={
+            "Environment.Variables.HOSTED_ZONE_ID": "routing.hosted_zone",
+            "Environment.Variables.RECORD_NAME": "routing.record",
+            "Environment.Variables.RECORD_TYPE": "source.api",
+        },
+        rights_from="routing source.api",
     )
 
 

@@ -1,101 +1,16 @@
 """The plan: what differs between two linked migrations, what each difference does, and where in the spec it is from."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from compiler.linked import Resource, references
+from compiler.plan.change import Action, Cause, Change, Locate, Plan, PropertyChange, together
 from compiler.plan.differences import Path, differences, leaves
+from compiler.plan.origins import traced
 from compiler.plan.replacements import Effect, effect_of
 
 _TYPE = "Type"
-
-
-class Action(StrEnum):
-    """What happens to a resource."""
-
-    ADD = "add"
-    CHANGE = "change"
-    REMOVE = "remove"
-
-
-@dataclass(frozen=True)
-class Cause:
-    """The part of a spec that a change comes from.
-
-    Attributes:
-        path: dotted; empty is the spec as a whole.
-        line: from 1, like `column`.
-    """
-
-    file: str
-    path: str
-    line: int
-    column: int
-
-
-Locate = Callable[[Resource, str], Cause]
-"""From a resource and a dotted property, empty for the resource itself, to its cause."""
-
-
-@dataclass(frozen=True)
-class PropertyChange:
-    """One property that changes.
-
-    Attributes:
-        path: dotted, below `Properties`; an attribute such as `DeletionPolicy` by its own name.
-        old: the canonical value before, None where there was none; `new` is the one after.
-        because: the resource whose replacement changes this value, though it reads the same; None for a change of
-            the template itself.
-    """
-
-    path: str
-    old: Any
-    new: Any
-    effect: Effect
-    cause: Cause
-    because: str | None = None
-
-
-@dataclass(frozen=True)
-class Change:
-    """One resource that changes.
-
-    Attributes:
-        stack: logical id of the nested stack; empty for the root.
-        effect: the worst of the properties'.
-        retained: whether a removed resource outlives the stack, by its deletion policy.
-    """
-
-    action: Action
-    stack: str
-    logical_id: str
-    type: str
-    cause: Cause
-    properties: tuple[PropertyChange, ...] = ()
-    retained: bool = False
-
-    @property
-    def place(self) -> str:
-        """Stack and logical id: `Database/Cluster`."""
-        return f"{self.stack}/{self.logical_id}" if self.stack else self.logical_id
-
-    @property
-    def effect(self) -> Effect:
-        """The worst effect among its properties."""
-        return max((found.effect for found in self.properties), default=Effect.IN_PLACE)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that would change, by place."""
-
-    changes: tuple[Change, ...]
-
-    def count(self, action: Action, effect: Effect | None = None) -> int:
-        """Count the changes of an action, of one effect or of any."""
-        return sum(change.action is action and effect in (None, change.effect) for change in self.changes)
 
 
 def compare(old: Mapping[str, Resource], new: Mapping[str, Resource], locate: Locate, locate_removed: Locate) -> Plan:
@@ -111,12 +26,13 @@ def compare(old: Mapping[str, Resource], new: Mapping[str, Resource], locate: Lo
     for place, resource in new.items():
         if place not in old:
             found[place] = _change(Action.ADD, resource, locate(resource, ""))
-        elif properties := tuple(_properties(old[place], resource, locate)):
+        elif properties := tuple(_properties(old[place], resource, locate, locate_removed)):
             found[place] = _change(Action.CHANGE, resource, locate(resource, ""), properties)
     for place, resource in old.items():
         if place not in new:
             found[place] = _change(Action.REMOVE, resource, locate_removed(resource, ""))
     _follow(found, {place: resource for place, resource in new.items() if place in old}, locate)
+    found = dict(traced(found, old, new))
     return Plan(tuple(found[place] for place in sorted(found)))
 
 
@@ -125,15 +41,17 @@ def _change(action: Action, resource: Resource, cause: Cause, properties: tuple[
     return Change(action, resource.stack, resource.logical_id, resource.type, cause, properties, retained)
 
 
-def _properties(old: Resource, new: Resource, locate: Locate) -> Iterator[PropertyChange]:
+def _properties(old: Resource, new: Resource, locate: Locate, locate_old: Locate) -> Iterator[PropertyChange]:
     if old.type != new.type:
         yield PropertyChange(_TYPE, old.type, new.type, Effect.REPLACEMENT, locate(new, ""))
         return
     for path, before, after in differences(old.properties, new.properties):
         dotted = ".".join(path)
-        yield PropertyChange(dotted, before, after, effect_of(new.type, path), locate(new, dotted))
+        # What set the value before, such as a patch that is no more, is a cause, too.
+        cause = together(locate(new, dotted), locate_old(old, dotted))
+        yield PropertyChange(dotted, before, after, effect_of(new.type, path), cause)
     for path, before, after in differences(old.attributes, new.attributes):
-        yield PropertyChange(".".join(path), before, after, Effect.IN_PLACE, locate(new, ""))
+        yield PropertyChange(".".join(path), before, after, Effect.IN_PLACE, locate(new, path[0]))
 
 
 def _follow(found: dict[str, Change], kept: Mapping[str, Resource], locate: Locate) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from compiler.compile import Compiled
 from compiler.linked import ROOT, STACK, Resource, nested_name
-from compiler.plan.compare import Cause, Locate
+from compiler.plan.change import Cause, Locate
 from compiler.source_map import SourceMap
 
 Templates = Mapping[str, Mapping[str, Any]]
@@ -27,9 +28,12 @@ def locator(source_map: SourceMap) -> Locate:
     """Find causes in the spec of a source map; what it does not know comes from its component's section."""
 
     def locate(resource: Resource, property_path: str) -> Cause:
-        path = source_map.path(resource.template, resource.logical_id, property_path)
-        span = source_map.spec.locate(path)
-        return Cause(source_map.spec.file, path, span.line, span.column)
+        first, *others = (
+            Cause(source_map.spec.file, path, span.line, span.column)
+            for path in source_map.paths(resource.template, resource.logical_id, property_path)
+            for span in (source_map.spec.locate(path),)
+        )
+        return replace(first, others=tuple(others))
 
     return locate
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from compiler.plan.compare import Action, Change, Plan
+from compiler.plan.change import Action, Change, Plan
 from compiler.plan.replacements import Effect
 
 _DATA = "the data in it"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compiler import limits
@@ -30,12 +30,17 @@ _TIMESTAMP = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
 _POLICY_LANGUAGE = "2012-10-17"
 _SECRET_KEYS = {"Password", "MasterUserPassword", "SecretString", "SecretKey"}
 
-valid_specs = specs(runtimes=["python3.13"])
+
+def compilable(data: dict[str, Any]) -> bool:
+    """Whether RDS publishes its authorities for the region, and CloudFormation builds what the spec replicates by."""
+    logical = data.get("replication", {}).get("engine", "dms") == "logical"
+    return data["region"] in authority_regions() and (logical or data["region"] not in WITHOUT_DMS)
+
+
+compilable_specs = specs(runtimes=["python3.13"]).filter(compilable)
 
 
 def compile_data(data: dict[str, Any], seed: int = 0) -> Compiled:
-    assume(data["region"] in authority_regions())
-    assume(data.get("replication", {}).get("engine", "dms") == "logical" or data["region"] not in WITHOUT_DMS)
     return compile_spec(parse(yaml_text(data, seed), "migration.yaml", SPECS))
 
 
@@ -43,7 +48,7 @@ def contents(compiled: Compiled) -> dict[str, dict[str, Any]]:
     return {name: json.loads(body) for name, body in compiled.templates.items()}
 
 
-@given(valid_specs, st.integers(), st.integers())
+@given(compilable_specs, st.integers(), st.integers())
 def test_the_order_of_keys_changes_nothing(data: dict[str, Any], one: int, other: int) -> None:
     first, second = compile_data(data, one), compile_data(data, other)
     assert first.templates == second.templates
@@ -51,7 +56,7 @@ def test_the_order_of_keys_changes_nothing(data: dict[str, Any], one: int, other
     assert first.asset_keys == second.asset_keys
 
 
-@given(valid_specs)
+@given(compilable_specs)
 def test_templates_are_sound(data: dict[str, Any]) -> None:
     compiled = compile_data(data)
     templates = contents(compiled)
@@ -131,8 +136,8 @@ def test_examples_lint_without_a_finding(compiled: Compiled) -> None:
     assert lint(compiled) == ()
 
 
-@settings(max_examples=few(4), suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(specs(runtimes=["python3.13"], large=False))
+@settings(max_examples=few(4), suppress_health_check=[HealthCheck.too_slow])
+@given(specs(runtimes=["python3.13"], large=False).filter(compilable))
 def test_any_spec_lints_without_an_error(data: dict[str, Any]) -> None:
     assert [str(found) for found in lint(compile_data(data)) if found.severity == "error"] == []
 

@@ -1,7 +1,7 @@
 """The largest spec, forty functions, deployed to the embedded AWS."""
 
 from compiler.compile import compile_spec
-from compiler.plan.compare import Action
+from compiler.plan.change import Action
 from paymig import plan
 from paymig.aws import stack
 from paymig.console import Console

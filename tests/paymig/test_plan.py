@@ -10,7 +10,8 @@ from rich.console import Console as RichConsole
 from compiler.compile import compile_spec, write
 from compiler.linked import link
 from compiler.parameters import SOURCE_ADMIN_SECRET_ARN
-from compiler.plan.compare import Action, Plan, compare
+from compiler.plan.change import Action, Plan
+from compiler.plan.compare import compare
 from compiler.plan.sources import locator, templates_of
 from compiler.plan.stateful import endangered
 from paymig import cli, plan
