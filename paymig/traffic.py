@@ -322,8 +322,13 @@ def refuse_unplanned(migration: Migration, share: int, force: bool) -> None:
     """Refuse a share that the spec does not name; none at all is always a step.
 
     Raises:
-        Refused: it is not one of the spec's.
+        Refused: it is not one of the spec's, or the traffic moves with the writer.
     """
+    if share and migration.cutover.strategy == "together":
+        raise Refused(
+            "with `strategy: together` the new API cannot write to the source, so it gets no traffic before the writer",
+            "paymig switchover moves both",
+        )
     steps = [step.to for step in migration.cutover.steps]
     if share and share not in steps and not force:
         raise Refused(

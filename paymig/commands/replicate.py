@@ -16,7 +16,7 @@ def command() -> None:
 
 @command.command("start", epilog="Example: paymig replicate start --why 'first load'")
 @why_option
-@operation
+@operation(stream=True)
 def start_command(at: Operation, why: str) -> None:
     """Load every table, follow the changes, and show how far it is.
 

@@ -55,5 +55,5 @@ def _demand_traffic(at: Operation) -> None:
         raise Refused(
             f"with `strategy: {at.migration.cutover.strategy}` the new API gets {wanted} % of the traffic when the "
             f"writer moves; now: {live or 'there is no weighted pair'}",
-            f"paymig shift --to {wanted}",
+            f"paymig shift --to {wanted}" if wanted else "paymig rollback",
         )

@@ -1,0 +1,57 @@
+"""`strategy: together`: the traffic moves with the writer, both ways, and by nothing else."""
+
+import shutil
+
+import pytest
+
+from paymig.aws import weights
+from paymig.aws.weights import Weights
+from paymig.deploy import record_of
+from schemas.load import load
+from tests.paymig.conftest import SPECS
+from tests.paymig.operators import another, approve, live
+from tests.paymig.paying import may_pay, type_
+
+TOGETHER = """
+  strategy: together
+  steps: [{to: 100%, bake: 1h, approval: required}]
+  gates: {replication_lag: 2s}
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    shutil.copytree(SPECS, tmp_path, dirs_exist_ok=True)
+    found = tmp_path / "logical-vpn.yaml"
+    text = found.read_text()
+    old = "\n  gates: {replication_lag: 2s}\n"
+    assert old in text
+    found.write_text(text.replace(old, TOGETHER))
+    return found
+
+
+@pytest.fixture
+def spec(file):
+    return load(file)
+
+
+def test_the_traffic_follows_the_writer_forth_and_back(stage, spec, file, replicating, capsys):
+    code, _, said = type_(capsys, file, "switchover")
+    assert code == 3 and "gets 0 % of the traffic when the writer moves" in said
+    weights.write(another(stage), record_of(spec.migration), Weights.to_new(0))
+    code, _, said = type_(capsys, file, "shift", "--to", "100%", "--force-step")
+    assert code == 3 and "no traffic before the writer" in said
+    assert type_(capsys, file, "cutover", "--plan")[1][-1]["ahead"] == ["paymig switchover", "paymig finalize"]
+
+    approve(stage, spec)
+    code, told, said = type_(capsys, file, "cutover")
+    assert code == 0 and told[-1]["next"] == "paymig finalize", said
+    assert [may_pay(replicating, side, "there") for side in ("source", "target")] == [False, True]
+    assert live(stage, spec) == Weights.to_new(100)
+    status = type_(capsys, file, "status", yes=False)[1][-1]
+    assert status["wanted"] == "old 0, new 100"
+
+    code, _, said = type_(capsys, file, "rollback")
+    assert code == 0, said
+    assert [may_pay(replicating, side, "back") for side in ("source", "target")] == [True, False]
+    assert live(stage, spec) == Weights.to_new(0)
