@@ -21,6 +21,8 @@ from paymig.journal.opening import open_journal
 from paymig.phase import Standing, standing
 from runtime_lambdas.runtime.journal.control import Writer
 from runtime_lambdas.runtime.journal.entry import Entry
+from runtime_lambdas.switchover.history import Attempt
+from runtime_lambdas.switchover.phases import FORTH
 from schemas.migration import Migration
 
 _NAME_SERVERS = 60.0
@@ -71,6 +73,7 @@ class Status:
         gates: what every gate says now; empty before the first deploy.
         answered: the percentage of Route 53's answers, of five, that sent to AWS; None where there is no pair.
         rollback: whether going back now loses nothing, about how many seconds it takes, and why.
+        stopped: what keeps the applications from writing, with nobody at work on it; None for nothing.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Status:
     gates: tuple[Gate, ...] = ()
     rollback: Rollback | None = None
     answered: float | None = None
+    stopped: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the status as JSON's types."""
@@ -94,9 +98,10 @@ class Status:
 
     @property
     def healthy(self) -> bool:
-        """Whether everything is deployed and no alarm fires."""
+        """Whether everything is deployed, no alarm fires, and no application is kept from writing."""
         states = [self.stack, *self.components.values()]
-        return all(state in _HEALTHY_STACKS for state in states) and self.live is not None and not self.firing
+        deployed = all(state in _HEALTHY_STACKS for state in states) and self.live is not None
+        return deployed and not self.firing and self.stopped is None
 
 
 def look(aws: Aws, migration: Migration, way_back: Callable[[], WayBack] = unseen) -> Status:
@@ -137,6 +142,7 @@ def look(aws: Aws, migration: Migration, way_back: Callable[[], WayBack] = unsee
             "lease": str(lease) if lease and lease.held else None,
             "wanted": moves[-1] if moves else None,
             "rollback": _rollback(migration, stands, entries, way_back),
+            "stopped": _stopped(stands.move) if not (lease and lease.held) else None,
             "gates": judge(aws, migration)(position(migration, live, entries)) if root and live else (),
         }
     return Status(
@@ -157,12 +163,26 @@ def _rollback(
 ) -> Rollback:
     if stands.writer.side == "source":
         seconds = _NAME_SERVERS + migration.routing.ttl.total_seconds()
-        return Rollback(True, seconds, "the source is the only database that takes writes; only weights move")
+        why = "the source is the writer; only weights move"
+        if stands.move is not None:
+            how = "completed" if stands.move.committed else "undone"
+            why = f"the source is the writer; the {stands.move.way.verb} is {how} first, then the weights move"
+        return Rollback(True, seconds, why)
     if stands.finalized:
         return Rollback(False, None, "paymig finalize has ended the way back: the source is left behind")
     found, took = way_back(), last_move(entries)
     long = "" if took is None or took.pause is None else f"; the last move paused writes for {took.pause:.1f} s of that"
     return Rollback(found.lossless, took.seconds if took else None, f"the target is the writer, and {found.why}{long}")
+
+
+def _stopped(move: Attempt | None) -> str | None:
+    if move is None or not move.keeps_from_writing:
+        return None
+    if move.committed:
+        mends = "paymig switchover" if move.way == FORTH else "paymig rollback"
+        return f"a {move.way.verb} stopped past its point of no return: nobody can write until {mends} completes it"
+    ends = "paymig switchover or paymig rollback"
+    return f"a {move.way.verb} stopped in the pause: nobody may be able to write until {ends} undoes it"
 
 
 def _firing(aws: Aws, names: list[str]) -> list[str]:
@@ -190,6 +210,8 @@ def render(status: Status) -> RenderableType:
     if status.writer is not None:
         table.add_row("phase", f"{status.phase}; the {status.writer.side} is the writer (epoch {status.writer.epoch})")
         table.add_row("lease", status.lease or "free")
+    if status.stopped is not None:
+        table.add_row("stopped", f"[red]{status.stopped}[/]")
     if status.rollback is not None:
         colour = {True: "green", False: "red", None: "yellow"}[status.rollback.lossless]
         table.add_row("going back", f"[{colour}]{status.rollback}[/]; {escape(status.rollback.why)}")

@@ -31,6 +31,8 @@ def page(status: Status, at: datetime) -> str:
         ("Lease", status.lease or "free"),
         ("Alarms firing", ", ".join(status.firing) or f"none of {status.alarms}"),
     ]
+    if status.stopped is not None:
+        facts.insert(0, ("Stopped", status.stopped))
     facts += [(f"Traffic {name}", text) for name, text, _ in traffic(status)]
     if status.rollback is not None:
         facts.append(("Going back", f"{status.rollback}: {status.rollback.why}"))

@@ -346,5 +346,5 @@ def refuse_moved_writer(writer: str) -> None:
     if writer != "source":
         raise Refused(
             "the target is the writer: the old API would write to a fenced database, so weights alone must not move",
-            "the writer has to be switched back first, and the traffic with it",
+            "paymig rollback moves the writer back first",
         )

@@ -28,8 +28,8 @@ def command(at: Operation, watch: bool, file: Path | None) -> int:
     The traffic is shown as the journal wants it, as the weights have it, and as Route 53 answers. Once the target is
     the writer, a beat is written there and awaited on the source: run it where both databases can be reached.
 
-    Exit code 0 when everything is deployed and no alarm fires, 8 otherwise. A gate that does not pass is no matter of
-    health: it is asked before traffic moves.
+    Exit code 0 when everything is deployed, no alarm fires and no move of the writer has stopped half-way; 8 otherwise.
+    A gate that does not pass is no matter of health: it is asked before traffic moves.
     """
     import time
     from datetime import UTC, datetime

@@ -15,7 +15,7 @@ from paymig.deploy import record_of
 from paymig.operation import Operation
 from paymig.replication.engines import engine_for
 from runtime_lambdas.runtime.comparison import Invariant
-from runtime_lambdas.runtime.journal.approvals import Demand
+from runtime_lambdas.runtime.journal.approvals import Demand, Rule
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.replication.engine import ReplicationError
 from runtime_lambdas.switchover import service
@@ -62,9 +62,10 @@ def show_plan(at: Operation, wish: Wish) -> None:
         finally:
             engine.close()
     expected, planned = plan.expected_pause(entries, arrival), plan.steps(way)
+    approval: Rule = at.migration.cutover.writer_approval if way is FORTH else "none"
     at.console.result(
-        plan.to_json(planned, expected, settings.pause_budget, fold(entries)),
-        plan.render(planned, expected, settings.pause_budget),
+        plan.to_json(planned, expected, settings.pause_budget, approval, fold(entries)),
+        plan.render(planned, expected, settings.pause_budget, approval),
     )
 
 

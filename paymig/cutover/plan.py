@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from runtime_lambdas.runtime.journal.approvals import SWITCHOVER, Rule
 from runtime_lambdas.switchover.actions import Evidence
 from runtime_lambdas.switchover.history import Attempt, State
 from runtime_lambdas.switchover.pause import Pause
@@ -77,9 +78,12 @@ def expected_pause(entries: Sequence[Any], lag: float | None) -> str:
     return f"about {lag:.3f} s for the last change to arrive, and the comparison of what was written since"
 
 
-def render(planned: Sequence[Planned], expected: str, budget: float) -> Table:
+def render(planned: Sequence[Planned], expected: str, budget: float, approval: Rule) -> Table:
     """Draw a plan."""
-    table = Table(box=None, pad_edge=False, caption=f"pause: {expected}; at most {budget:g} s", caption_justify="left")
+    caption = f"pause: {expected}; at most {budget:g} s"
+    if approval != "none":
+        caption += f"\napproval: {approval}, by paymig approve --step {SWITCHOVER}; the commit uses it up"
+    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
     for heading in ("step", "what", "writes", "going back costs"):
         table.add_column(heading, header_style="dim", overflow="fold")
     for one in planned:
@@ -87,12 +91,15 @@ def render(planned: Sequence[Planned], expected: str, budget: float) -> Table:
     return table
 
 
-def to_json(planned: Sequence[Planned], expected: str, budget: float, state: State) -> Mapping[str, Any]:
+def to_json(
+    planned: Sequence[Planned], expected: str, budget: float, approval: Rule, state: State
+) -> Mapping[str, Any]:
     """Give a plan as JSON's types."""
     return {
         "writer": state.writer,
         "epoch": state.epoch,
         "expected_pause": expected,
         "pause_budget": budget,
+        "approval": approval,
         "steps": [vars(one) for one in planned],
     }

@@ -74,7 +74,7 @@ def timetable(migration: Migration) -> list[Stop]:
             bake=cutover.rollback.window,
             back="before its commit by itself; after it paymig rollback, which switches back",
             lost="nothing while the way back is healthy; otherwise paymig rollback says how many rows",
-            approval=cutover.switchover.approval,
+            approval=cutover.writer_approval,
         ),
         Stop("End the way back", "finalize", writer="target", traffic="100", back="none", lost="-"),
     ]

@@ -51,6 +51,11 @@ class Attempt:
         return self.paused or self.undoing
 
     @property
+    def keeps_from_writing(self) -> bool:
+        """Whether no application may be able to write before it is completed or undone."""
+        return self.under_way and Step.OPEN not in self.done
+
+    @property
     def committed(self) -> bool:
         """Whether the point of no return is behind it."""
         return Step.COMMIT in self.done

@@ -1,14 +1,20 @@
 """Applications that pay at either database, and commands that are typed while they do."""
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 from paymig.cli import main
-from paymig.databases import Databases
+from paymig.databases import Databases as Logins
+from runtime_lambdas.switchover.actions import Evidence
+from runtime_lambdas.switchover.databases import Databases
+from runtime_lambdas.switchover.history import Attempt
+from runtime_lambdas.switchover.pause import Pause
+from runtime_lambdas.switchover.phases import Step, Way
 
 PAY = (
     "INSERT INTO payments (idempotency_key, request_digest, merchant, amount, currency, status)"
@@ -30,7 +36,7 @@ def execute_alone(dsn: str, sql: str) -> None:
         connection.cursor().execute(sql)
 
 
-def may_pay(databases: Databases, side: str, key: str) -> bool:
+def may_pay(databases: Logins, side: str, key: str) -> bool:
     """Pay as the side's application; False where it is fenced."""
     role = {"source": "application", "target": "api"}[side]
     try:
@@ -39,6 +45,25 @@ def may_pay(databases: Databases, side: str, key: str) -> bool:
     except psycopg2.errors.InsufficientPrivilege:
         return False
     return True
+
+
+class Died(BaseException):
+    """The operator's process is gone."""
+
+
+@contextmanager
+def dies_at(step: Step) -> Iterator[None]:
+    """Whoever moves the writer in the block dies where a step begins."""
+    do = Databases.do
+
+    def dying(self: Databases, way: Way, doing: Step, attempt: Attempt | None, pause: Pause | None) -> Evidence:
+        if doing is step:
+            raise Died
+        return do(self, way, doing, attempt, pause)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Died):
+        patch.setattr(Databases, "do", dying)
+        yield
 
 
 def type_(

@@ -10,13 +10,12 @@ from paymig import approvals
 from paymig.cutover import in_cloud
 from paymig.journal.opening import open_journal
 from paymig.operation import Operation
-from runtime_lambdas.switchover.databases import Databases
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.phases import Step
 from schemas.load import load
 from tests.paymig.conftest import SPECS
 from tests.paymig.operators import BOB, another, approve
-from tests.paymig.paying import may_pay, type_
+from tests.paymig.paying import dies_at, may_pay, type_
 
 
 @pytest.fixture
@@ -30,28 +29,6 @@ def spec(file):
     found = load(file)
     assert found.migration.cutover.switchover.approval == "second-person"
     return found
-
-
-class Died(BaseException):
-    """The operator's process is gone."""
-
-
-@pytest.fixture
-def dies(monkeypatch):
-    """Have the next switchover die where a step begins."""
-
-    def at(step):
-        do = Databases.do
-
-        def dying(self, way, doing, attempt, pause):
-            if doing is step:
-                monkeypatch.setattr(Databases, "do", do)
-                raise Died
-            return do(self, way, doing, attempt, pause)
-
-        monkeypatch.setattr(Databases, "do", dying)
-
-    return at
 
 
 class Desk:
@@ -70,9 +47,9 @@ class Desk:
         assert code == 0, said
         return told[-1]
 
-    def dies(self, *words):
-        with pytest.raises(Died):
-            type_(self._capsys, self._file, *words)
+    def dies(self, step):
+        with dies_at(step):
+            type_(self._capsys, self._file, "switchover")
 
     def rewrite(self, old, new):
         text = self._file.read_text()
@@ -94,7 +71,7 @@ def desk(capsys, stage, file, replicating):
     return Desk(capsys, stage, file, replicating)
 
 
-def test_the_writer_waits_for_an_approval_and_uses_it_up(desk, dies, monkeypatch):
+def test_the_writer_waits_for_an_approval_and_uses_it_up(desk, monkeypatch):
     desk.waits(why="nobody has approved it")
     assert not any(entry.verb == "switchover" for entry in desk.entries()), "no database was touched"
     desk.works("approve", "--step", "switchover")
@@ -105,8 +82,7 @@ def test_the_writer_waits_for_an_approval_and_uses_it_up(desk, dies, monkeypatch
     desk.waits(why=f"the approval of {BOB} at {expired.time:%Y-%m-%d %H:%M} UTC has expired")
 
     approved = desk.approve()
-    dies(Step.COMPARE)
-    desk.dies("switchover")
+    desk.dies(Step.COMPARE)
     assert desk.writers("fenced") == []
     desk.rewrite("pause_budget: 5s", "pause_budget: 6s")
     desk.waits(why=f"the approval of {BOB} at {approved.time:%Y-%m-%d %H:%M} UTC was for another spec")
@@ -122,10 +98,9 @@ def test_the_writer_waits_for_an_approval_and_uses_it_up(desk, dies, monkeypatch
     desk.waits(why=f"the approval of {BOB} at {approved.time:%Y-%m-%d %H:%M} UTC")
 
 
-def test_past_the_point_of_no_return_nobody_is_asked(desk, dies):
+def test_past_the_point_of_no_return_nobody_is_asked(desk):
     desk.approve()
-    dies(Step.OPEN)
-    desk.dies("switchover")
+    desk.dies(Step.OPEN)
     assert desk.writers("between") == []
     desk.rewrite("pause_budget: 5s", "pause_budget: 6s")
     assert desk.works("switchover")["writer"] == "target"

@@ -2,10 +2,13 @@
 
 import pytest
 
+from paymig.journal.opening import open_journal
+from runtime_lambdas.runtime.journal.hold import hold
+from runtime_lambdas.switchover.phases import Step
 from schemas.load import load
 from tests.paymig.conftest import SPECS
-from tests.paymig.operators import approve
-from tests.paymig.paying import execute, execute_alone, may_pay, type_
+from tests.paymig.operators import another, approve
+from tests.paymig.paying import dies_at, execute, execute_alone, may_pay, type_
 
 FILE = SPECS / "logical-vpn.yaml"
 BACK = "paymig_ledger_prod_rev"
@@ -44,6 +47,36 @@ def test_lossless_is_said_of_the_replication_that_the_switchover_proved(stage, s
     assert code == 0, said
     told = rollback()
     assert (told["lossless"], told["seconds"]) == (False, None) and "ended the way back" in told["why"]
+
+
+def test_a_move_that_stopped_half_way_is_no_healthy_state(stage, spec, replicating, capsys, tmp_path):
+    page = tmp_path / "status.html"
+
+    def status():
+        code, told, _ = type_(capsys, FILE, "status", "--html", str(page), yes=False)
+        return code, told[-1]
+
+    code, told = status()
+    assert (code, told["healthy"], told["stopped"]) == (0, True, None)
+    approve(stage, spec)
+    with dies_at(Step.COMPARE):
+        type_(capsys, FILE, "switchover")
+    code, told = status()
+    assert (code, told["healthy"], told["phase"]) == (8, False, "switching")
+    assert "stopped in the pause" in told["stopped"] and "the switchover is undone first" in told["rollback"]["why"]
+    assert "stopped in the pause" in page.read_text()
+    with hold(open_journal(another(stage), spec.migration.full_name), "switchover"):
+        assert status()[1]["stopped"] is None, "somebody is at work on it"
+    with dies_at(Step.OPEN):
+        type_(capsys, FILE, "switchover")
+    code, told = status()
+    assert (code, told["phase"]) == (8, "baking")
+    assert "nobody can write until paymig switchover completes it" in told["stopped"]
+    with dies_at(Step.RETIRE):
+        type_(capsys, FILE, "switchover")
+    assert status()[1]["stopped"] is None, "applications write to the target; what is left harms nobody"
+    assert type_(capsys, FILE, "switchover")[0] == 0
+    assert status()[0] == 0
 
 
 def remake(stage, databases):
