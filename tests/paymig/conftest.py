@@ -1,7 +1,5 @@
 """A stage to play on, and a deployed migration."""
 
-from pathlib import Path
-
 import pytest
 
 from compiler.compile import Compiled, compile_spec
@@ -15,10 +13,8 @@ from paymig.rehearsal.stage import Stage, open_stage
 from paymig.replication import run
 from paymig.replication.engines import engine_for
 from schemas.load import Spec, load
-from tests.paymig.paying import PAY, execute
+from tests.paymig.paying import PAY, SPECS, execute
 from tests.runtime_lambdas.conftest import SCHEMA
-
-SPECS = Path(__file__).parents[2] / "specs"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Applications that pay at either database, and commands that are typed while they do."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,10 +17,28 @@ from runtime_lambdas.switchover.history import Attempt
 from runtime_lambdas.switchover.pause import Pause
 from runtime_lambdas.switchover.phases import Step, Way
 
+SPECS = Path(__file__).parents[2] / "specs"
 PAY = (
     "INSERT INTO payments (idempotency_key, request_digest, merchant, amount, currency, status)"
     " VALUES ('{}', 'd', 'Zoë', 1, 'EUR', 'captured')"
 )
+
+
+def checkout(folder: Path, cutover: str = "") -> Path:
+    """Check the examples out, and return the ledger's: with a pause that a busy machine keeps within.
+
+    Args:
+        folder: where; it must not exist.
+        cutover: lines of YAML for `cutover`.
+    """
+    shutil.copytree(SPECS, folder)
+    file = folder / "logical-vpn.yaml"
+    text = file.read_text()
+    for old, new in (("pause_budget: 5s", "pause_budget: 25s"), ("\ncutover:\n", f"\ncutover:\n{cutover}")):
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    return file
 
 
 def execute(dsn: str, sql: str) -> list[tuple]:

@@ -1,7 +1,6 @@
 """The writer moves once it has been approved, by a command, by the machine and by the function alike."""
 
 import json
-import shutil
 from datetime import timedelta
 
 import pytest
@@ -13,15 +12,13 @@ from paymig.operation import Operation
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.phases import Step
 from schemas.load import load
-from tests.paymig.conftest import SPECS
 from tests.paymig.operators import BOB, another, approve
-from tests.paymig.paying import dies_at, may_pay, type_
+from tests.paymig.paying import checkout, dies_at, may_pay, type_
 
 
 @pytest.fixture
 def file(tmp_path):
-    shutil.copytree(SPECS, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "logical-vpn.yaml"
+    return checkout(tmp_path / "specs")
 
 
 @pytest.fixture
@@ -84,10 +81,10 @@ def test_the_writer_waits_for_an_approval_and_uses_it_up(desk, monkeypatch):
     approved = desk.approve()
     desk.dies(Step.COMPARE)
     assert desk.writers("fenced") == []
-    desk.rewrite("pause_budget: 5s", "pause_budget: 6s")
+    desk.rewrite("pause_budget: 25s", "pause_budget: 24s")
     desk.waits(why=f"the approval of {BOB} at {approved.time:%Y-%m-%d %H:%M} UTC was for another spec")
 
-    desk.rewrite("pause_budget: 6s", "pause_budget: 5s")
+    desk.rewrite("pause_budget: 24s", "pause_budget: 25s")
     desk.works("switchover")
     assert desk.writers("moved") == ["target"]
     [commit] = [entry for entry in desk.entries() if (entry.step, entry.kind) == ("commit", "done")]
@@ -102,7 +99,7 @@ def test_past_the_point_of_no_return_nobody_is_asked(desk):
     desk.approve()
     desk.dies(Step.OPEN)
     assert desk.writers("between") == []
-    desk.rewrite("pause_budget: 5s", "pause_budget: 6s")
+    desk.rewrite("pause_budget: 25s", "pause_budget: 24s")
     assert desk.works("switchover")["writer"] == "target"
     assert desk.writers("completed") == ["target"]
 

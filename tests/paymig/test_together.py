@@ -1,33 +1,23 @@
 """`strategy: together`: the traffic moves with the writer, both ways, and by nothing else."""
 
-import shutil
-
 import pytest
 
 from paymig.aws import weights
 from paymig.aws.weights import Weights
 from paymig.deploy import record_of
 from schemas.load import load
-from tests.paymig.conftest import SPECS
 from tests.paymig.operators import another, approve, live
-from tests.paymig.paying import may_pay, type_
+from tests.paymig.paying import checkout, may_pay, type_
 
-TOGETHER = """
+TOGETHER = """\
   strategy: together
   steps: [{to: 100%, bake: 1h, approval: required}]
-  gates: {replication_lag: 2s}
 """
 
 
 @pytest.fixture
 def file(tmp_path):
-    shutil.copytree(SPECS, tmp_path, dirs_exist_ok=True)
-    found = tmp_path / "logical-vpn.yaml"
-    text = found.read_text()
-    old = "\n  gates: {replication_lag: 2s}\n"
-    assert old in text
-    found.write_text(text.replace(old, TOGETHER))
-    return found
+    return checkout(tmp_path / "specs", TOGETHER)
 
 
 @pytest.fixture

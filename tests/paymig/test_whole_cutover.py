@@ -18,17 +18,15 @@ from paymig.databases import Databases as Logins
 from paymig.deploy import record_of
 from runtime_lambdas.switchover.phases import Step
 from schemas.load import load
-from tests.paymig.conftest import SPECS
 from tests.paymig.operators import another, approve
-from tests.paymig.paying import PAY, dies_at, execute, may_pay, type_
+from tests.paymig.paying import PAY, checkout, dies_at, execute, may_pay, type_
 from tests.runtime_lambdas.conftest import SCHEMA
 
-QUICK = """
+QUICK = """\
   steps:
     - {to: 10%, bake: 30m}
-    - {to: 50%, bake: 0s}
+    - {to: 50%, bake: 10m}
     - {to: 100%, bake: 10m, approval: required}
-  gates: {replication_lag: 2s, minimum_requests: 1}
 """
 HURRY = 10_000.0  # times shorter are the bakes of whoever has no day
 
@@ -36,13 +34,8 @@ HURRY = 10_000.0  # times shorter are the bakes of whoever has no day
 @pytest.fixture
 def file(tmp_path):
     """The spec as it lies on the first operator's machine."""
-    folder = tmp_path / "first"
-    shutil.copytree(SPECS, folder)
-    found = folder / "logical-vpn.yaml"
-    text = found.read_text()
-    old = "\n  gates: {replication_lag: 2s}\n"
-    assert old in text
-    found.write_text(text.replace(old, QUICK))
+    found = checkout(tmp_path / "first", QUICK)
+    found.write_text(found.read_text().replace("gates: {replication_lag: 2s}", "gates: {minimum_requests: 1}"))
     return found
 
 
@@ -78,8 +71,8 @@ def watched(stage, spec, outputs):
 def test_the_whole_road(stage, spec, file, deploy, capsys, monkeypatch, tmp_path):
     for name, value in stage.embedded.environment().items():
         monkeypatch.setenv(name, value)
-    checkout = shutil.copytree(file.parent, tmp_path / "second")
-    first, second = Machine(file, tmp_path / "a"), Machine(checkout / file.name, tmp_path / "b")
+    elsewhere = shutil.copytree(file.parent, tmp_path / "second")
+    first, second = Machine(file, tmp_path / "a"), Machine(elsewhere / file.name, tmp_path / "b")
 
     def walk(machine, **terms):
         machine.sit_down(monkeypatch)

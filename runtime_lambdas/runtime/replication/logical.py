@@ -32,7 +32,6 @@ _DOUBT_SECONDS = 0.25  # how long a beat may take before the slot is asked wheth
 _COUNTS_ERRORS = 15
 _PROOF_SECONDS = 2.0  # how long a beat may take that proves, after an error, that changes are applied again
 _SUFFIXES: dict[Side, str] = {"source": "fwd", "target": "rev"}
-_AGAIN = "`paymig replicate stop --retire`, empty the target's tables, and start again"
 
 
 class Logical:
@@ -186,7 +185,7 @@ class Logical:
         """As `Engine.identity`."""
         found = self._subscription()
         if found is None:
-            raise Broken(f"the {self._destination} has no subscription {self.name} any more: {_AGAIN}")
+            raise Broken(f"the {self._destination} has no subscription {self.name} any more: {self._mends}")
         place = self._slot_or_broken()
         server = self._connections.peer(self.origin, slot.system_identifier)
         return Identity("logical", server, self.name, str(found.oid), place.confirmed)
@@ -199,14 +198,14 @@ class Logical:
         if now.server != recorded.server:
             raise Broken(
                 f"the {self.origin} is another cluster than the one that replication was started from (system "
-                f"identifier {now.server}, recorded {recorded.server}): {_AGAIN}"
+                f"identifier {now.server}, recorded {recorded.server}): {self._mends}"
             )
         if now.reader != recorded.reader:
-            raise Broken(f"the subscription {self.name} is not the one that was recorded: {_AGAIN}")
+            raise Broken(f"the subscription {self.name} is not the one that was recorded: {self._mends}")
         if _lsn(now.position) < _lsn(recorded.position):
             raise Broken(
                 f"the slot {self.name} stands at {now.position}, before the recorded {recorded.position}: the "
-                f"{self.origin} went back in time, or the slot was made anew: {_AGAIN}"
+                f"{self.origin} went back in time, or the slot was made anew: {self._mends}"
             )
 
     def close(self) -> None:
@@ -216,6 +215,19 @@ class Logical:
     @property
     def _copies(self) -> bool:
         return self.origin == "source"
+
+    @property
+    def _mends(self) -> str:
+        """What to do where changes were lost."""
+        if self._copies:
+            return "`paymig replicate stop --retire`, empty the target's tables, and start again"
+        return "the target holds every payment, and `paymig rollback` counts what the source lacks"
+
+    @property
+    def _goes_on(self) -> str:
+        if self._copies:
+            return "`paymig replicate start`"
+        return f"`ALTER SUBSCRIPTION {self.name} ENABLE` on the {self._destination}"
 
     @property
     def _filters(self) -> bool:
@@ -258,7 +270,7 @@ class Logical:
                     raise Broken(
                         f"the {self._destination} has confirmed the log of the {self.origin} up to {place.confirmed}, "
                         f"and beat {beat.number} before it was lost: so are changes, for example by a slot that was "
-                        f"made anew: {_AGAIN}."
+                        f"made anew: {self._mends}."
                     )
             if heartbeat.wait(seen, beat.number, min(left, 1.0)) is not None:
                 elapsed = time.monotonic() - begun
@@ -277,15 +289,15 @@ class Logical:
         problems = []
         place = self._slot()
         if place is None:
-            problems.append(f"The {self.origin} has no slot {self.name} any more: {_AGAIN}.")
+            problems.append(f"The {self.origin} has no slot {self.name} any more: {self._mends}.")
         elif place.lost:
-            problems.append(f"The slot {self.name} on the {self.origin} was invalidated: {_AGAIN}.")
+            problems.append(f"The slot {self.name} on the {self.origin} was invalidated: {self._mends}.")
         ran_into = self._errors(found)
         counted = ", ".join(f"{count} {words}" for words, count in ran_into.items()) or "no errors counted"
         if not found.enabled and not found.paused:
             problems.append(
                 f"The subscription {self.name} was disabled ({counted}), and not by paymig: the log of the "
-                f"{self._destination}'s server may say why. `paymig replicate start` goes on where it stopped."
+                f"{self._destination}'s server may say why. {self._goes_on} goes on where it stopped."
             )
         elif found.enabled and place is not None and not place.lost:
             if self._halts(found, place, ran_into):
@@ -334,7 +346,7 @@ class Logical:
         place = self._slot()
         if place is None or place.lost:
             what = "is gone" if place is None else "was invalidated"
-            raise Broken(f"the slot {self.name} on the {self.origin} {what}, so changes were lost: {_AGAIN}")
+            raise Broken(f"the slot {self.name} on the {self.origin} {what}, so changes were lost: {self._mends}")
         return place
 
     def _at_rest(self, found: Subscription) -> bool:
