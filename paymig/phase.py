@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from paymig.errors import Refused
+from paymig.journal.state import read
 from paymig.replication.run import LOADED, STARTED
 from runtime_lambdas.runtime.journal.control import Writer
 from runtime_lambdas.runtime.journal.entry import Entry
-from runtime_lambdas.switchover.history import Attempt, Damaged, State, fold
+from runtime_lambdas.switchover.history import Attempt
 
 Phase = Literal["absent", "provisioned", "replicating", "shifting", "switching", "baking", "finalized"]
 
@@ -75,15 +75,3 @@ def standing(share: float | None, writer: Writer, entries: Sequence[Entry]) -> S
         move=state.left_over,
         finalized=state.finalized,
     )
-
-
-def read(entries: Sequence[Entry]) -> State:
-    """Fold the journal to where the writer stands.
-
-    Raises:
-        Refused: its entries contradict each other.
-    """
-    try:
-        return fold(entries)
-    except Damaged as damage:
-        raise Refused(f"the journal contradicts itself: {damage}", "paymig history shows it") from damage

@@ -21,6 +21,7 @@ from paymig.gates.gate import Gate, Position
 from paymig.gates.judge import Judge
 from paymig.gates.position import bake_of, position, reached
 from paymig.journal.opening import open_journal
+from paymig.journal.state import read
 from runtime_lambdas.runtime.journal.hold import Hold, hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.journal.lease import LeaseLost
@@ -111,6 +112,7 @@ class Shifter:
         after = Weights.to_new(share)
         with hold(journal, "shift", self.why) as holding:
             refuse_moved_writer(journal.writer().side)
+            _refuse_left_over(journal)
             root = stack.describe(self.aws, self._migration.full_name)
             _refuse_busy(root)
             before = self._live()
@@ -302,6 +304,15 @@ def _refuse_busy(root: stack.Stack | None) -> None:
         raise Refused(
             f"stack {root.name} is {root.status}, and may touch the record itself",
             "paymig deploy follows it to its end; in an emergency, paymig rollback does not wait",
+        )
+
+
+def _refuse_left_over(journal: Journal) -> None:
+    left = read(journal.entries()).left_over
+    if left is not None:
+        raise Refused(
+            f"a {left.way.verb} stopped half-way, and the database that the traffic would write to may be fenced",
+            "paymig switchover or paymig rollback ends it first",
         )
 
 

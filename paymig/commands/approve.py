@@ -18,9 +18,10 @@ def command(at: Operation, step: str, yes: bool, why: str) -> None:
     changes, it is void. Where the spec says second-person, it has to be somebody other than the one who takes the step.
     """
     from paymig import approvals
+    from paymig.road import shares_of
     from runtime_lambdas.runtime.journal.approvals import SWITCHOVER
 
-    known = [approvals.step_of(float(step.to)) for step in at.migration.cutover.steps] + [SWITCHOVER]
+    known = [*(approvals.step_of(share) for share in shares_of(at.migration)), SWITCHOVER]
     step = f"{step}%" if step.isdigit() else step
     if step not in known:
         raise click.BadParameter(f"{step} is no step of this spec: it has {', '.join(known)}.", param_hint="--step")

@@ -39,6 +39,10 @@ class Desk:
         assert code == 4 and f"the step switchover waits for approval: {why}" in said, said
         assert self.writers(f"still after {why}") == ["source"]
 
+    def is_refused(self, *words, why):
+        code, _, said = type_(self._capsys, self._file, *words)
+        assert code == 3 and why in said, said
+
     def works(self, *words):
         code, told, said = type_(self._capsys, self._file, *words)
         assert code == 0, said
@@ -69,8 +73,9 @@ def desk(capsys, stage, file, replicating):
 
 
 def test_the_writer_waits_for_an_approval_and_uses_it_up(desk, monkeypatch):
-    desk.waits(why="nobody has approved it")
-    assert not any(entry.verb == "switchover" for entry in desk.entries()), "no database was touched"
+    with monkeypatch.context() as nowhere:
+        nowhere.delattr("paymig.cutover.driver._databases")  # no database is touched before it is approved
+        desk.waits(why="nobody has approved it")
     desk.works("approve", "--step", "switchover")
     desk.waits(why="the approval of arn:aws:")
     with monkeypatch.context() as past:
@@ -81,6 +86,7 @@ def test_the_writer_waits_for_an_approval_and_uses_it_up(desk, monkeypatch):
     approved = desk.approve()
     desk.dies(Step.COMPARE)
     assert desk.writers("fenced") == []
+    desk.is_refused("shift", "--to", "0", why="a switchover stopped half-way")
     desk.rewrite("pause_budget: 25s", "pause_budget: 24s")
     desk.waits(why=f"the approval of {BOB} at {approved.time:%Y-%m-%d %H:%M} UTC was for another spec")
 

@@ -33,6 +33,9 @@ def test_the_traffic_follows_the_writer_forth_and_back(stage, spec, file, replic
     assert code == 3 and "no traffic before the writer" in said
     assert type_(capsys, file, "cutover", "--plan")[1][-1]["ahead"] == ["paymig switchover", "paymig finalize"]
 
+    code, _, said = type_(capsys, file, "approve", "--step", "100%")
+    assert code == 2 and "100% is no step of this spec: it has switchover" in said
+
     approve(stage, spec)
     code, told, said = type_(capsys, file, "cutover")
     assert code == 0 and told[-1]["next"] == "paymig finalize", said
