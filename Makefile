@@ -70,7 +70,7 @@ campaign: $(STAMP) ## Fail every AWS call of every command in every way, and try
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest -s tests/runtime_lambdas/test_moves.py tests/runtime_lambdas/switchover/test_crashes.py
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/compiler/test_properties.py tests/compiler/test_plan.py -k "any_spec or sound or order or cause"
 
-scenarios: $(STAMP) ## Rehearse every scenario of tests/scenarios (about ten minutes)
+scenarios: $(STAMP) ## Rehearse every scenario of tests/scenarios (about a quarter of an hour)
 	@$(BIN)/pytest tests/paymig/test_scenarios.py -m "campaign or not campaign" -k "scenario_ends"
 
 soak: $(STAMP) ## Rehearse twenty times with random faults, the seeds printed

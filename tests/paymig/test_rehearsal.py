@@ -60,7 +60,7 @@ def wait_until_clean(folder):
 @pytest.mark.parametrize("name", ["payments", "minimal"])
 def test_a_rehearsal_ends_with_the_proof(folder, name):
     running = start(folder, str(SPECS / f"{name}.yaml"), "--format", "json", *QUICK)
-    out, errors = running.communicate(timeout=300)
+    out, errors = running.communicate(timeout=1200)
     assert running.returncode == 0, errors
     report = json.loads(out)
     phases = {phase["name"]: phase["result"] for phase in report["phases"]}
