@@ -48,6 +48,8 @@ _SOURCE_READERS = (
     "Validation.ValidationRole",
 )
 _KEYS = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*"
+_COMPARISONS = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<Migration>-compare:*"
+_COMPARISONS_BUCKET = "arn:<AWS::Partition>:s3:::<MonitoringComparisonsBucket>"
 _STACK = "arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/<Migration>/*"
 _OS_METRICS = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:RDSOSMetrics:*"
 
@@ -115,6 +117,21 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
             "Step Functions lets the service that delivers its log into the log group, as this role and whenever the "
             "machine is made or changed. AWS asks for that right on all of a region's log groups.",
             ("Control.MoveRole", "Validation.CompareRole"),
+        ),
+        Exemption(
+            _wildcards(_COMPARISONS),
+            "A map starts executions of the machine that it belongs to, under names that it gives them.",
+            ("Validation.CompareRole",),
+        ),
+        Exemption(
+            _wildcards(f"{_COMPARISONS_BUCKET}/runs/*", f"{_COMPARISONS_BUCKET}/maps/*"),
+            "One folder of one bucket; what is in it is named by the comparison.",
+            ("Validation.CompareRole",),
+        ),
+        Exemption(
+            _wildcards(f"{_COMPARISONS_BUCKET}/*"),
+            "The bucket holds comparisons and nothing else; what is in it is named by the comparison.",
+            ("Validation.ValidationRole",),
         ),
         Exemption(
             _wildcards(_KEYS),

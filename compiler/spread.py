@@ -38,7 +38,7 @@ def bucket(component: Component, key: Any) -> Bucket:
     return made
 
 
-def keep(made: Any, key: Any) -> list[policy.Statement]:
+def keep(made: Ref, key: Any) -> list[policy.Statement]:
     """The right to keep comparisons in a bucket, by its name, and to read them again."""
     return [
         policy.allow(["s3:GetObject", "s3:PutObject"], _arn(made, "/*")),
@@ -48,7 +48,7 @@ def keep(made: Any, key: Any) -> list[policy.Statement]:
 
 
 def machine(
-    component: Component, migration: Migration, logs_key: Export, function: Function, made: Any, key: Any
+    component: Component, migration: Migration, logs_key: Export, function: Function, made: Ref, key: Any
 ) -> StateMachine:
     """Add the machine."""
     return state_machine(
@@ -71,8 +71,8 @@ def machine(
     )
 
 
-def _arn(made: Any, rest: str = "") -> Sub:
-    return Sub(f"arn:${{AWS::Partition}}:s3:::${{Bucket}}{rest}", Bucket=made)
+def _arn(made: Ref, rest: str = "") -> Sub:
+    return Sub(f"arn:${{AWS::Partition}}:s3:::${{{made.data['Ref']}}}{rest}")
 
 
 def comparing() -> dict[str, Any]:

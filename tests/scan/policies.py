@@ -29,6 +29,8 @@ _ARNS = {
     "AWS::SQS::Queue": f"arn:aws:sqs:{_HERE}:name",
     "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{_HERE}:secret:name-AbCdEf",
 }
+_NAMES = {"AWS::S3::Bucket": "name"}
+"""What a `Ref` gives that is not the ARN."""
 _ROOT_PARAMETERS = {
     "ArtifactBucket": "artifacts",
     "JournalTable": "journal",
@@ -37,8 +39,6 @@ _ROOT_PARAMETERS = {
 }
 _SDK = {"elasticloadbalancing": "elbv2"}
 _NO_OPERATIONS = ("PassCapacityProvider",)  # a right of Lambda that no operation is called after
-_ALTERNATIVES = ("{'action': 'states:DescribeExecution', 'required_format': 'arn:*:states:*:*:express:*:*:*'}",)
-"""Forms of ARNs that parliament wants together, where AWS wants one of them; ours is no express machine."""
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 Templates = Mapping[str, Mapping[str, Any]]
@@ -61,8 +61,6 @@ def accepted(rule: str, text: str) -> bool:
         service, _, operation = text.rpartition(" ")[2].partition(":")
         client = boto3.client(_SDK.get(service, service), "us-east-1")
         return operation in client.meta.service_model.operation_names or operation in _NO_OPERATIONS
-    if rule == "RESOURCE_MISMATCH":
-        return text.endswith(tuple(f": [{one}]" for one in _ALTERNATIVES))
     return rule in ("PERMISSIONS_MANAGEMENT_ACTIONS", "RESOURCE_STAR")
 
 
@@ -83,20 +81,20 @@ def _resolved(templates: Templates, name: str, value: Any) -> Any:
     match value:
         case {"Ref": target}:
             return _target(templates, name, target)
-        case {"Fn::GetAtt": [target, _]}:
-            return _target(templates, name, target)
+        case {"Fn::GetAtt": [target, attribute]}:
+            return _target(templates, name, target, attribute)
         case {"Fn::Sub": str(text)}:
-            return _VARIABLE.sub(lambda found: _target(templates, name, found[1].partition(".")[0]), text)
+            return _VARIABLE.sub(lambda found: _target(templates, name, *found[1].split(".", 1)), text)
     return {key: _resolved(templates, name, entry) for key, entry in value.items()}
 
 
-def _target(templates: Templates, name: str, target: str) -> str:
+def _target(templates: Templates, name: str, target: str, attribute: str = "") -> str:
     """What a reference stands for: a pseudo parameter, a resource, or what the root passes on from another stack."""
     if target in _PSEUDO:
         return _PSEUDO[target]
     resource = templates[name]["Resources"].get(target)
     if resource is not None:
-        return _ARNS[resource["Type"]]
+        return _ARNS[resource["Type"]] if attribute else _NAMES.get(resource["Type"], _ARNS[resource["Type"]])
     root = templates["root"]["Resources"]
     [stack] = [stack for stack in root if stack.lower() == name.replace("_", "")]
     passed = root[stack]["Properties"]["Parameters"][target]
