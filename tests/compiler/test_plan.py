@@ -71,8 +71,30 @@ def test_an_in_place_change_is_at_the_line_of_its_property(payments: Compiled) -
     [added] = [change for change in found.values() if change.action is Action.ADD]
     [removed] = [change for change in found.values() if change.action is Action.REMOVE]
     assert added.type == removed.type == "AWS::Lambda::Version"
+    [alias] = found["Api/Alias"].properties
+    assert {added.cause.path, removed.cause.path, alias.cause.path} == {"api.memory"}
     assert found.keys() == {"Api/Function", "Api/Alias", added.place, removed.place}
     assert not [place for place in found if "/" not in place], "no nested stack is said to change"
+
+
+def test_what_several_parts_make_names_each(payments: Compiled) -> None:
+    [tag] = [
+        one
+        for one in by_place(plan(payments, changed(("environment: prod", "environment: live"))))[
+            "Network/Vpc"
+        ].properties
+        if one.path == "Tags.Migration"
+    ]
+    assert [(one.path, one.line) for one in (tag.cause, *tag.cause.others)] == [
+        ("name", line_of("name: payments")),
+        ("environment", line_of("environment: prod")),
+    ]
+
+
+def test_what_refers_to_what_goes_comes_from_there(payments: Compiled) -> None:
+    found = by_place(plan(payments, changed(("availability_zones: 3", "availability_zones: 2"))))
+    [subnets] = found["Database/SubnetGroup"].properties
+    assert (subnets.path, subnets.cause) == ("SubnetIds", found["Network/IsolatedSubnet3"].cause)
 
 
 def test_a_create_only_property_replaces_and_all_that_hangs_on_it_follows(payments: Compiled) -> None:
