@@ -60,7 +60,7 @@ def assemble(migration: Migration, assets: Assets) -> Assembly:
     c_routing, record = routing(migration, edge)
     c_monitoring, watch = monitoring(migration, vpc, data, code, edge, engine)
     c_validation, check = validation(migration, assets, vpc, safe, data, record, watch)
-    c_control, steer = control(migration, assets, vpc, safe, data)
+    c_control, steer = control(migration, assets, vpc, safe, data, engine)
     ground = Ground(vpc, safe, data)
     routes = [route(migration, name, assets, ground, edge, watch) for name in sorted(migration.api.routes)]
     outputs: dict[str, tuple[Export, ...]] = {
@@ -83,6 +83,8 @@ def assemble(migration: Migration, assets: Assets) -> Assembly:
     }
     if engine.task is not None:
         outputs["ReplicationTaskArn"] = (engine.task,)
+    if engine.follow is not None:
+        outputs["FollowTaskArn"] = (engine.follow,)
     if engine.reverse is not None:
         outputs["ReverseTaskArn"] = (engine.reverse,)
     components = (

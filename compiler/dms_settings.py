@@ -1,6 +1,6 @@
 """What a DMS task is told: which tables it moves, how it treats large values, and that it stops at any doubt."""
 
-from typing import Any
+from typing import Any, Literal
 
 from schemas.migration import Migration
 
@@ -11,14 +11,22 @@ _OWN_TABLES = "awsdms_%"
 _STOP = "STOP_TASK"
 
 
-def table_mappings(migration: Migration) -> dict[str, Any]:
-    """Selection rules: the spec's patterns and the heartbeat to include, then the patterns to exclude."""
+def table_mappings(migration: Migration, origin: Literal["source", "target"]) -> dict[str, Any]:
+    """Selection rules: the spec's patterns and the origin's heartbeat to include, then the patterns to exclude.
+
+    The other side's beats stay where they are: one that is brought back finds its row changed since.
+    """
     tables = migration.replication.tables
     schemas = sorted({pattern.partition(".")[0] for pattern in tables.include})
     excluded = [*tables.exclude, *(f"{schema}.{_OWN_TABLES}" for schema in schemas)]
     chosen = [("include", pattern) for pattern in (*tables.include, _HEARTBEAT)]
     chosen += [("exclude", pattern) for pattern in excluded]
-    return {"rules": [_rule(number, action, pattern) for number, (action, pattern) in enumerate(chosen, 1)]}
+    rules = [_rule(number, action, pattern) for number, (action, pattern) in enumerate(chosen, 1)]
+    equal = {"filter-operator": "eq", "value": origin}
+    rules[len(tables.include)]["filters"] = [
+        {"filter-type": "source", "column-name": "side", "filter-conditions": [equal]}
+    ]
+    return {"rules": rules}
 
 
 def _rule(number: int, action: str, pattern: str) -> dict[str, Any]:

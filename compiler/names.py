@@ -43,8 +43,13 @@ def reverse_replication(migration: Migration) -> str:
     return f"{replication(migration)}-back"
 
 
-def reverse_slot(migration: Migration) -> str:
-    """Name of the slot from which the way back reads the target: the switchover makes it under this name."""
+def follow_replication(migration: Migration) -> str:
+    """Identifier of the DMS task that follows the source after the writer was on the target."""
+    return f"{replication(migration)}-again"
+
+
+def dms_slot(migration: Migration) -> str:
+    """Name of the slot from which DMS follows either side: it is made when the writer moves, under this name."""
     return f"paymig_{migration.full_name.replace('-', '_')}_dms"
 
 

@@ -9,6 +9,7 @@ from compiler.assets import Assets
 from compiler.component import Component, Export
 from compiler.components.database import DatabaseExports
 from compiler.components.network import NetworkExports
+from compiler.components.replication import ReplicationExports, drive
 from compiler.components.security import SecurityExports
 from compiler.function import Foundations, Place, function, journal_rights, read_secret
 from compiler.state_machines import DIED, NOT_RUN, again, state_machine, task
@@ -32,9 +33,11 @@ def control(
     network: NetworkExports,
     security: SecurityExports,
     database: DatabaseExports,
+    replication: ReplicationExports,
 ) -> tuple[Component, ControlExports]:
     """Build the switchover function."""
     component = Component("Control", "Moves the writer.", names.tags(migration))
+    tasks, task_rights = drive(component, migration, replication)
     login = databases.Login(database.endpoint, database.port, database.control_secret, security.secrets_key)
     code = function(
         component,
@@ -48,6 +51,7 @@ def control(
             **databases.variables(component, migration, login),
             **databases.admin_variables(component, database.replication_secret),
             "TARGET_API_SECRET_ARN": component.use(database.api_secret),
+            **tasks,
         },
         rights=[
             *databases.rights(component, login),
@@ -55,6 +59,7 @@ def control(
             # The new writer is opened to the API's role, whose name stands in its secret.
             *read_secret(component.use(database.api_secret), component.use(security.secrets_key)),
             *journal_rights(migration, moves_the_writer=True),
+            *task_rights,
         ],
         layers=[component.use(database.runtime_layer), component.use(database.certificates_layer)],
         place=Place(network.private_subnets, security.control_group),

@@ -85,7 +85,7 @@ def monitoring(
 def _replication_events(
     component: Component, migration: Migration, topic: Topic, replication: ReplicationExports
 ) -> None:
-    if replication.task is None or replication.reverse is None:
+    if replication.task is None or replication.follow is None or replication.reverse is None:
         return
     if migration.replication.serverless is None:
         # The alarms' dimensions come from the task, so it exists before this names it.
@@ -94,7 +94,11 @@ def _replication_events(
                 "ReplicationEvents",
                 SnsTopicArn=Ref(topic),
                 SourceType="replication-task",
-                SourceIds=[names.replication(migration), names.reverse_replication(migration)],
+                SourceIds=[
+                    names.replication(migration),
+                    names.follow_replication(migration),
+                    names.reverse_replication(migration),
+                ],
                 EventCategories=["configuration change", "creation", "deletion", "failure", "state change"],
                 Enabled=True,
             ),
@@ -110,7 +114,9 @@ def _replication_events(
             EventPattern={
                 "source": ["aws.dms"],
                 "detail-type": ["DMS Replication State Change"],
-                "resources": [component.use(replication.task), component.use(replication.reverse)],
+                "resources": [
+                    component.use(one) for one in (replication.task, replication.follow, replication.reverse)
+                ],
             },
             Targets=[Target(Id="Topic", Arn=Ref(topic))],
         ),

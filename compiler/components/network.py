@@ -242,7 +242,8 @@ def _endpoints(
             ),
             "network",
         )
-    for service in _SERVICES:
+    # Where the writer moves, DMS's tasks are started and stopped from inside.
+    for service in (*_SERVICES, *(["dms"] if migration.replication.engine == "dms" else [])):
         component.add(
             VPCEndpoint(
                 f"{service.capitalize()}Endpoint",

@@ -1,9 +1,10 @@
 """The engine that keeps the target equal to the source. Nothing here starts it."""
 
 import json
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
-from troposphere import GetAtt, Ref, Select, Split
+from troposphere import GetAtt, Ref, Select, Split, Sub
 from troposphere.dms import (
     Certificate,
     ComputeConfig,
@@ -44,20 +45,30 @@ class ReplicationExports(NamedTuple):
 
     Attributes:
         task: the task's or, serverless, the replication configuration's ARN; none for the logical engine.
+        follow: that of the one that follows the source once the writer was on the target.
         reverse: that of the way back.
         dimensions: CloudWatch dimensions of its metrics, values known now or exported.
     """
 
     task: Export | None
+    follow: Export | None
     reverse: Export | None
     dimensions: tuple[tuple[str, Export | str], ...]
 
 
-class _Ends(NamedTuple):
-    """Where a direction reads and where it writes."""
+class _Direction(NamedTuple):
+    """What moves rows one way: how it and its task are called, where it reads and writes, and since when."""
 
+    title: str
+    name: Callable[[Migration], str]
+    kind: Literal["full-load-and-cdc", "cdc"]
+    origin: Literal["source", "target"]
     source: Endpoint
     target: Endpoint
+
+
+_Directions = tuple[_Direction, _Direction, _Direction]
+"""The one that loads the target, the one that follows the source after that, and the way back."""
 
 
 def replication(
@@ -84,8 +95,8 @@ def replication(
     if migration.replication.engine == "logical":
         # The databases replicate by themselves; who sets that up reads both secrets in this role.
         component.offer("RoleArn", GetAtt(role, "Arn"))
-        return component, ReplicationExports(None, None, ())
-    ends, back = _endpoints(component, migration, assets, role, security, database)
+        return component, ReplicationExports(None, None, None, ())
+    ends = _endpoints(component, migration, assets, role, security, database)
     subnet_group = component.add(
         ReplicationSubnetGroup(
             "SubnetGroup",
@@ -95,8 +106,36 @@ def replication(
         "replication",
     )
     if migration.replication.serverless is not None:
-        return component, _serverless(component, migration, security, subnet_group, ends, back)
-    return component, _provisioned(component, migration, security, subnet_group, ends, back)
+        return component, _serverless(component, migration, security, subnet_group, ends)
+    return component, _provisioned(component, migration, security, subnet_group, ends)
+
+
+def drive(
+    component: Component, migration: Migration, replication: ReplicationExports
+) -> tuple[dict[str, Any], list[policy.Statement]]:
+    """Return the variables that name DMS's tasks to a function, and its rights to start and stop them."""
+    named = {
+        "DMS_LOAD_ARN": replication.task,
+        "DMS_FOLLOW_ARN": replication.follow,
+        "DMS_BACK_ARN": replication.reverse,
+    }
+    variables = {name: component.use(export) for name, export in named.items() if export is not None}
+    if not variables:
+        return {}, []
+    tasks = list(variables.values())
+    if migration.replication.serverless is not None:
+        acts = ["dms:DescribeReplicationTableStatistics", "dms:StartReplication", "dms:StopReplication"]
+        return variables, [policy.allow("dms:DescribeReplications", "*"), policy.allow(acts, tasks)]
+    acts = ["dms:DescribeTableStatistics", "dms:StartReplicationTask", "dms:StopReplicationTask"]
+    own = {"StringEquals": {f"aws:ResourceTag/{names.MIGRATION_TAG}": migration.full_name}}
+    here = "arn:${AWS::Partition}:dms:${AWS::Region}:${AWS::AccountId}"
+    ends = [Sub(f"{here}:{kind}:*") for kind in ("endpoint", "rep")]
+    return variables, [
+        # These two know no resources to name.
+        policy.allow(["dms:DescribeConnections", "dms:DescribeReplicationTasks"], "*"),
+        policy.allow(acts, tasks),
+        policy.allow("dms:TestConnection", ends, own),
+    ]
 
 
 def _access_role(component: Component, security: SecurityExports, database: DatabaseExports) -> Role:
@@ -121,8 +160,8 @@ def _endpoints(
     role: Role,
     security: SecurityExports,
     database: DatabaseExports,
-) -> tuple[_Ends, _Ends]:
-    """Add the endpoints of both directions: source and target, then those of the way back."""
+) -> _Directions:
+    """Add the endpoints of each direction."""
     key = component.use(security.data_key)
     tls = migration.source.database.tls
     source_tls: dict[str, Any] = {"SslMode": tls.mode}
@@ -134,29 +173,34 @@ def _endpoints(
     target_authority = component.add(
         Certificate("TargetAuthority", CertificatePem=assets.target_authority), "region replication"
     )
-    source = component.add(
-        Endpoint(
-            "SourceEndpoint",
-            EndpointType="source",
-            EngineName="postgres",
-            DatabaseName=migration.source.database.name,
-            KmsKeyId=key,
-            PostgreSqlSettings=PostgreSqlSettings(
-                CaptureDdls=False,
-                FailTasksOnLobTruncation=True,
-                # An idle source would otherwise hold back its log until its disk is full.
-                HeartbeatEnable=True,
-                HeartbeatFrequency=1,
-                MapBooleanAsBoolean=True,
-                PluginName="test_decoding",
-                **_secret(role, component.use(SOURCE_ADMIN_SECRET_ARN)),
+    source, again_from = (
+        component.add(
+            Endpoint(
+                title,
+                EndpointType="source",
+                EngineName="postgres",
+                DatabaseName=migration.source.database.name,
+                KmsKeyId=key,
+                PostgreSqlSettings=PostgreSqlSettings(
+                    CaptureDdls=False,
+                    FailTasksOnLobTruncation=True,
+                    # An idle source would otherwise hold back its log until its disk is full.
+                    HeartbeatEnable=True,
+                    HeartbeatFrequency=1,
+                    MapBooleanAsBoolean=True,
+                    PluginName="test_decoding",
+                    **slot,
+                    **_secret(role, component.use(SOURCE_ADMIN_SECRET_ARN)),
+                ),
+                **source_tls,
             ),
-            **source_tls,
-        ),
-        "source.database replication",
-        DatabaseName="source.database.name",
-        SslMode="source.database.tls.mode",
-        CertificateArn="source.database.tls.ca",
+            "source.database replication",
+            DatabaseName="source.database.name",
+            SslMode="source.database.tls.mode",
+            CertificateArn="source.database.tls.ca",
+        )
+        # Made at the switchback, between the target's last write and the source's first.
+        for title, slot in (("SourceEndpoint", {}), ("FollowEndpoint", {"SlotName": names.dms_slot(migration)}))
     )
     target = component.add(
         Endpoint(
@@ -192,7 +236,7 @@ def _endpoints(
                 MapBooleanAsBoolean=True,
                 PluginName="test_decoding",
                 # Made at the switchover, between the source's last write and the target's first.
-                SlotName=names.reverse_slot(migration),
+                SlotName=names.dms_slot(migration),
                 **_secret(role, component.use(database.replication_secret)),
             ),
         ),
@@ -220,7 +264,11 @@ def _endpoints(
         SslMode="source.database.tls.mode",
         CertificateArn="source.database.tls.ca",
     )
-    return _Ends(source, target), _Ends(back_from, back_to)
+    return (
+        _Direction("", names.replication, "full-load-and-cdc", "source", source, target),
+        _Direction("Follow", names.follow_replication, "cdc", "source", again_from, target),
+        _Direction("Reverse", names.reverse_replication, "cdc", "target", back_from, back_to),
+    )
 
 
 def _secret(role: Role, secret: Any) -> dict[str, Any]:
@@ -232,8 +280,7 @@ def _provisioned(
     migration: Migration,
     security: SecurityExports,
     subnet_group: ReplicationSubnetGroup,
-    ends: _Ends,
-    back: _Ends,
+    directions: _Directions,
 ) -> ReplicationExports:
     spec = migration.replication.instance or defaults(InstanceSpec)
     identifier = names.replication(migration)
@@ -256,16 +303,16 @@ def _provisioned(
         AllocatedStorage="replication.instance.storage",
         MultiAZ="replication.instance.multi_az",
     )
-    task, reverse = (
+    task, follow, reverse = (
         component.add(
             ReplicationTask(
-                title,
-                ReplicationTaskIdentifier=name,
-                MigrationType=kind,
+                f"{one.title}Task",
+                ReplicationTaskIdentifier=one.name(migration),
+                MigrationType=one.kind,
                 ReplicationInstanceArn=Ref(instance),
-                SourceEndpointArn=Ref(between.source),
-                TargetEndpointArn=Ref(between.target),
-                TableMappings=json.dumps(table_mappings(migration), sort_keys=True),
+                SourceEndpointArn=Ref(one.source),
+                TargetEndpointArn=Ref(one.target),
+                TableMappings=json.dumps(table_mappings(migration, one.origin), sort_keys=True),
                 ReplicationTaskSettings=json.dumps(task_settings(migration), sort_keys=True),
             ),
             "replication",
@@ -273,14 +320,12 @@ def _provisioned(
             TableMappings="replication.tables",
             ReplicationTaskSettings="replication.large_objects",
         )
-        for title, name, kind, between in (
-            ("Task", identifier, "full-load-and-cdc", ends),
-            ("ReverseTask", names.reverse_replication(migration), "cdc", back),
-        )
+        for one in directions
     )
     task_id = component.offer("TaskId", Select(_TASK_ARN_ID, Split(":", Ref(task))))
     return ReplicationExports(
         component.offer("TaskArn", Ref(task)),
+        component.offer("FollowTaskArn", Ref(follow)),
         component.offer("ReverseTaskArn", Ref(reverse)),
         (("ReplicationInstanceIdentifier", identifier), ("ReplicationTaskIdentifier", task_id)),
     )
@@ -291,21 +336,20 @@ def _serverless(
     migration: Migration,
     security: SecurityExports,
     subnet_group: ReplicationSubnetGroup,
-    ends: _Ends,
-    back: _Ends,
+    directions: _Directions,
 ) -> ReplicationExports:
     spec = migration.replication.serverless
     if spec is None:
         raise ValueError("a serverless replication needs its capacity")
-    config, reverse = (
+    config, follow, reverse = (
         component.add(
             ReplicationConfig(
-                title,
-                ReplicationConfigIdentifier=name,
-                ReplicationType=kind,
-                SourceEndpointArn=Ref(between.source),
-                TargetEndpointArn=Ref(between.target),
-                TableMappings=table_mappings(migration),
+                f"{one.title}Config",
+                ReplicationConfigIdentifier=one.name(migration),
+                ReplicationType=one.kind,
+                SourceEndpointArn=Ref(one.source),
+                TargetEndpointArn=Ref(one.target),
+                TableMappings=table_mappings(migration, one.origin),
                 ReplicationSettings=task_settings(migration),
                 ComputeConfig=ComputeConfig(
                     MinCapacityUnits=spec.min,
@@ -322,13 +366,13 @@ def _serverless(
             ReplicationSettings="replication.large_objects",
             ComputeConfig="replication.serverless",
         )
-        for title, name, kind, between in (
-            ("Config", names.replication(migration), "full-load-and-cdc", ends),
-            ("ReverseConfig", names.reverse_replication(migration), "cdc", back),
-        )
+        for one in directions
     )
     arn = component.offer("TaskArn", Ref(config))
     config_id = component.offer("ConfigId", Select(_TASK_ARN_ID, Split(":", Ref(config))))
     return ReplicationExports(
-        arn, component.offer("ReverseTaskArn", Ref(reverse)), (("ReplicationConfigIdentifier", config_id),)
+        arn,
+        component.offer("FollowTaskArn", Ref(follow)),
+        component.offer("ReverseTaskArn", Ref(reverse)),
+        (("ReplicationConfigIdentifier", config_id),),
     )

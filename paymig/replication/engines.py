@@ -12,9 +12,6 @@ from schemas.migration import Migration
 
 if TYPE_CHECKING:
     from paymig.aws.session import Aws
-    from runtime_lambdas.runtime.writer import Side
-
-_TASKS: dict[str, Side] = {"ReplicationTaskArn": "source", "ReverseTaskArn": "target"}
 
 
 def engine_for(
@@ -37,11 +34,11 @@ def engine_for(
     if aws is None:
         raise TypeError("the engine dms needs AWS")
     from paymig.aws import stack
-    from runtime_lambdas.runtime.replication.dms import Dms
+    from runtime_lambdas.runtime.replication.dms import Dms, Tasks
 
     root = stack.describe(aws, migration.full_name)
     outputs = root.outputs if root else {}
-    tasks: dict[Side, str] = {side: outputs[name] for name, side in _TASKS.items() if name in outputs}
-    if "source" not in tasks:
+    if "ReplicationTaskArn" not in outputs:
         raise Refused(f"{migration.full_name} has no DMS task yet", "paymig deploy makes it; it starts nothing")
+    tasks = Tasks(outputs["ReplicationTaskArn"], outputs.get("FollowTaskArn", ""), outputs.get("ReverseTaskArn", ""))
     return Dms(migration.full_name, aws.client("dms"), tasks, logins, tables.include, tables.exclude)

@@ -82,7 +82,7 @@ def start(
     with worded(), hold(journal, "replicate start", why) as holding:
         refuse_moved_writer(journal)
         with holding.step(_ROLES), _as(logins, "target", "master") as running:
-            roles.make_target_roles(running, logins)
+            roles.make_target_roles(running, logins, subscribes=engine.applier == "control")
             if engine.applier == "replication":
                 roles.let_apply(running, logins)
         with holding.step("make the target's tables") as reached:

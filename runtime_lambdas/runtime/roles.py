@@ -33,10 +33,15 @@ class _Known:
     subscribers: bool  # whether there is pg_create_subscription: 16 and newer
 
 
-def make_target_roles(running: cursor, logins: Logins) -> None:
+def make_target_roles(running: cursor, logins: Logins, *, subscribes: bool = True) -> None:
     """Make the roles, or give those that exist their attributes and passwords; in a transaction of the master.
 
-    control owns what moves and subscribes to the source; replication is who the source logs in as for the way back.
+    control owns what moves; replication is who the source, or DMS, logs in as for the way back.
+
+    Args:
+        running: the transaction.
+        logins: name the roles and their passwords.
+        subscribes: whether control subscribes to the source, as the logical engine has it do.
 
     Raises:
         RolesError: The server lets nobody but a superuser subscribe.
@@ -47,12 +52,8 @@ def make_target_roles(running: cursor, logins: Logins) -> None:
     control, replication = (logins.login("target", role).user for role in ("control", "replication"))
     _make_replicate(running, replication, known)
     _grant(running, "pg_monitor", control)
-    if known.subscribers:
-        _grant(running, "pg_create_subscription", control)
-    elif known.rds:
-        _grant(running, "rds_superuser", control)
-    else:
-        raise RolesError("a target below PostgreSQL 16 lets only superusers subscribe; choose 16 or newer")
+    if subscribes:
+        _let_subscribe(running, control, known)
     running.execute("SELECT current_database(), current_user")
     database, master = running.fetchone() or ("", "")
     running.execute(
@@ -62,6 +63,15 @@ def make_target_roles(running: cursor, logins: Logins) -> None:
     )
     if not known.superuser:
         _grant(running, control, master)  # to hand over what it made
+
+
+def _let_subscribe(running: cursor, control: str, known: _Known) -> None:
+    if known.subscribers:
+        _grant(running, "pg_create_subscription", control)
+    elif known.rds:
+        _grant(running, "rds_superuser", control)
+    else:
+        raise RolesError("a target below PostgreSQL 16 lets only superusers subscribe; choose 16 or newer")
 
 
 def hand_over(running: cursor, logins: Logins, tables: Sequence[Table], sequences: Sequence[SequenceState]) -> None:

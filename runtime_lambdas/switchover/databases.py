@@ -13,8 +13,8 @@ from runtime_lambdas.runtime import roles
 from runtime_lambdas.runtime.catalogue import SequenceState, read_sequences, read_tables
 from runtime_lambdas.runtime.logins import Logins
 from runtime_lambdas.runtime.refused import Refused
-from runtime_lambdas.runtime.replication.engine import Engine
-from runtime_lambdas.runtime.writer import SIDES, Side
+from runtime_lambdas.runtime.replication.engine import Broken, Engine
+from runtime_lambdas.runtime.writer import Side
 
 from . import fence, guard, privileges, sequences
 from .actions import Evidence
@@ -27,7 +27,7 @@ from .probe import Applications
 from .settings import Settings
 from .sides import Sides
 
-_ORIGINS_ARE_TOLD_APART = 160_000  # since this version of both servers
+_PROOF_SECONDS = 120.0  # for the first beat of a replication that has just been started
 
 
 class NotReady(Refused):
@@ -133,7 +133,7 @@ class Databases:
     def _prepare(self, way: Way) -> Evidence:
         back = self._engines[way.new]
         back.prepare()
-        if self._told_apart():
+        if back.told_apart:
             if back.progress().state == "paused":
                 back.resume()
             back.marker(self._settings.pause_budget)  # a way back that does not work is found before the pause
@@ -181,9 +181,16 @@ class Databases:
         return self._sides.transact(way.new, lambda running: sequences.set_ahead(running, pairs, known, gap))
 
     def _reverse(self, way: Way, pause: Pause) -> Evidence:
-        """Have what the new writer will write replicated to the old one, and prove it by a beat that arrives."""
+        """Have what the new writer will write replicated to the old one, and prove it by a beat that arrives.
+
+        An engine that takes minutes to start keeps its place in the new writer's log instead. From there on nothing is
+        lost that is written, and replication starts when writes are open again.
+        """
         back = self._engines[way.new]
-        if not self._told_apart():
+        if not back.quick:
+            back.position(pause.left)
+            return {"replication": f"kept its place on the {way.new}, from which it starts after the pause"}
+        if not back.told_apart:
             # What the old writer sent here must not be sent back to it: that part of the log is passed over.
             self._engines[way.old].pause()
             back.position()
@@ -194,7 +201,10 @@ class Databases:
 
     def _undo_reverse(self, way: Way) -> Evidence:
         ahead, back = self._engines[way.old], self._engines[way.new]
-        if self._told_apart() or ahead.progress().state != "paused":
+        if not back.quick:
+            back.retire()
+            return {"replication": f"from the {way.old} goes on as before"}
+        if back.told_apart or ahead.progress().state != "paused":
             return {"replication": "goes on as before"}
         back.pause()
         ahead.position()
@@ -226,18 +236,32 @@ class Databases:
                 self._engines["target"].retire()
             self._engines["source"].retire()
             return {"replication": "ended both ways"}
-        if self._told_apart():
+        if not self._engines[way.new].quick:
+            return self._start_back(way)
+        if self._engines[way.new].told_apart:
             return {"replication": "goes on both ways, each passing its own changes only"}
         self._engines[way.old].pause()
         return {"replication": f"from the {way.old} is paused"}
+
+    def _start_back(self, way: Way) -> Evidence:
+        """End replication from the old writer, start it from the kept place, and prove it by a beat that arrives."""
+        self._engines[way.old].retire()
+        back = self._engines[way.new]
+        try:
+            back.start()
+            marker = back.marker(_PROOF_SECONDS)
+        except Broken as error:  # nothing mends it, and the move is over: what it means is said where it matters
+            return {"replication": f"ended both ways: {error}"}
+        return {
+            "replication": f"from the {way.new} to the {way.old}",
+            "beat": marker.beat,
+            "arrived after": round(marker.seconds, 4),
+        }
 
     def _finalize(self) -> Evidence:
         for engine in self._engines.values():
             engine.retire()
         return {"replication": "ended both ways"}
-
-    def _told_apart(self) -> bool:
-        return all(self._sides.connection(side).server_version >= _ORIGINS_ARE_TOLD_APART for side in SIDES)
 
 
 def _running(pause: Pause | None) -> Pause:

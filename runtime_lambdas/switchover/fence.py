@@ -14,7 +14,8 @@ from .probe import Applications
 
 _BUSY = 5
 
-# Superusers, and whoever owns the tables, pass every fence: no session of theirs may be there that is not our own.
+# Superusers, and whoever owns the tables, pass every fence: no session of theirs may be there that is not our own. DMS
+# logs in to the source as the owner, under no name of ours: its machine is the one that reads a slot by test_decoding.
 _BEYOND = """
 SELECT a.pid, a.usename::text, a.application_name
 FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
@@ -23,6 +24,9 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
   AND coalesce(a.backend_type, 'client backend') = 'client backend'
   AND a.application_name NOT IN (current_setting('application_name'), 'paymig') AND a.application_name !~ '^paymig_'
   AND a.pid NOT IN (SELECT pid FROM pg_stat_replication)
+  AND NOT EXISTS (
+    SELECT FROM pg_replication_slots s JOIN pg_stat_replication w ON w.pid = s.active_pid
+    WHERE s.plugin = 'test_decoding' AND w.usesysid = a.usesysid AND w.client_addr IS NOT DISTINCT FROM a.client_addr)
 ORDER BY a.pid
 """
 

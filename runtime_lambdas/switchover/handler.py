@@ -13,12 +13,12 @@ from runtime_lambdas.runtime.comparison import Invariant
 from runtime_lambdas.runtime.journal.approvals import SWITCHOVER, Demand
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.logins import Deployed
-from runtime_lambdas.runtime.replication.logical import Logical
 
 from . import service
 from .actions import Event
 from .databases import Databases
 from .decide import Wish
+from .engine import engine
 from .facts import facts
 from .settings import Settings
 from .state import describe
@@ -26,10 +26,6 @@ from .state import describe
 
 class UnknownAction(ValueError):
     """The event names no action of this version."""
-
-
-class NoEngine(ValueError):
-    """The migration's engine has no driver in this function."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -108,13 +104,8 @@ def _databases() -> tuple[Databases, Settings]:
         lag=told.read("lag"),
         invariants=[Invariant(**given) for given in told.read("invariants")],
     )
-    engine = told.read("engine")
-    if engine != "logical":
-        raise NoEngine(f"this function moves the writer with `engine: logical`, and the spec says {engine}")
     logins = Deployed()
-    return Databases(
-        logins, Logical(settings.migration, logins, settings.include, settings.exclude), settings
-    ), settings
+    return Databases(logins, engine(told.read("engine"), settings, logins), settings), settings
 
 
 def _journal(event: Mapping[str, Any], context: object) -> Journal:

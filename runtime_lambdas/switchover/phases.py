@@ -34,10 +34,11 @@ MEANING = {
     Step.DRAIN: "wait until everything committed on the {old} is on the {new}, proved by a marker",
     Step.COMPARE: "compare what changed since the last full comparison, and the invariants",
     Step.SEQUENCES: "set the sequences of the {new} ahead of every number the {old} gave out",
-    Step.REVERSE: "start replication from the {new} to the {old}, proved by a marker",
+    Step.REVERSE: "have replication from the {new} to the {old} begin here, proved by a marker; with DMS, keep its "
+    "place",
     Step.COMMIT: "name the {new} the writer: the point of no return",
     Step.OPEN: "let the applications write to the {new}: the pause ends",
-    Step.RETIRE: "stop replication from the {old} to the {new}",
+    Step.RETIRE: "stop replication from the {old} to the {new}; with DMS, start it the other way, proved by a marker",
     Step.FINALIZE: "stop replication from the target to the source for good: the way back ends",
 }
 """What each step does, with the side that is the writer before (`old`) and after (`new`)."""

@@ -108,8 +108,8 @@ def test_with_dms_serverless_its_events_reach_the_topic() -> None:
     assert not of_type(monitoring, "AWS::DMS::EventSubscription")
     [rule] = of_type(monitoring, "AWS::Events::Rule").values()
     assert rule["EventPattern"]["detail-type"] == ["DMS Replication State Change"]
-    both = [{"Ref": "ReplicationTaskArn"}, {"Ref": "ReplicationReverseTaskArn"}]
-    assert rule["EventPattern"]["resources"] == both
+    every = [{"Ref": f"Replication{which}TaskArn"} for which in ("", "Follow", "Reverse")]
+    assert rule["EventPattern"]["resources"] == every
     assert rule["Targets"] == [{"Id": "Topic", "Arn": {"Ref": "Topic"}}]
 
 
@@ -187,9 +187,17 @@ def test_a_hostname_makes_both_records_cnames() -> None:
 def test_nothing_starts_replication_and_nothing_drops_a_table(templates: Templates) -> None:
     tasks = of_type(templates["replication"], "AWS::DMS::ReplicationTask")
     kinds = {name: task["MigrationType"] for name, task in tasks.items()}
-    assert kinds == {"Task": "full-load-and-cdc", "ReverseTask": "cdc"}, "the way back loads nothing"
-    same = [(task["TableMappings"], task["ReplicationTaskSettings"]) for task in tasks.values()]
-    assert same[0] == same[1]
+    kind_of = {"Task": "full-load-and-cdc", "FollowTask": "cdc", "ReverseTask": "cdc"}
+    assert kinds == kind_of, "what follows and the way back load nothing"
+    assert len({task["ReplicationTaskSettings"] for task in tasks.values()}) == 1
+    beats = {}
+    for name, task in tasks.items():
+        [beat] = [one for one in json.loads(task["TableMappings"])["rules"] if one["filters"]]
+        assert beat["object-locator"] == {"schema-name": "paymig", "table-name": "heartbeat"}
+        [only] = beat["filters"]
+        beats[name] = (only["column-name"], only["filter-conditions"][0]["value"])
+    own = {"Task": ("side", "source"), "FollowTask": ("side", "source"), "ReverseTask": ("side", "target")}
+    assert beats == own, "no direction brings the other side's beats back"
     task = tasks["Task"]
     settings = json.loads(task["ReplicationTaskSettings"])
     assert settings["FullLoadSettings"]["TargetTablePrepMode"] == "DO_NOTHING"
@@ -226,6 +234,8 @@ def test_the_rollback_is_automatic_only_where_asked_for(templates: Templates) ->
 def test_roles_have_no_wild_actions_and_few_wild_resources(templates: Templates) -> None:
     nameless = {
         "cloudwatch:PutMetricData",
+        "dms:DescribeConnections",
+        "dms:DescribeReplicationTasks",
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",
         "logs:DescribeLogGroups",

@@ -22,12 +22,14 @@ class State:
         began: whether it was ever started.
         failure: why it stopped, where that was not asked for; else empty.
         made: when it was made, as ISO 8601: another one has another date.
+        position: where in the origin's log it was last told to begin; empty where it was not.
     """
 
     status: str
     began: bool
     failure: str
     made: str
+    position: str = ""
 
     @property
     def at_rest(self) -> bool:
@@ -57,7 +59,7 @@ class Moves(Protocol):
         ...
 
     def start(self, how: str, position: str | None = None) -> None:
-        """Start it: "start-replication" the first time, "resume-processing" after it."""
+        """Start it: "start-replication" from a position, "reload-target", or "resume-processing"."""
         ...
 
     def stop(self) -> None:
@@ -89,7 +91,8 @@ class Task:
         reason = found.get("StopReason", "")
         failure = found.get("LastFailureMessage") or (reason if reason not in _NORMAL else "")
         began = "ReplicationTaskStartDate" in found
-        return State(found["Status"], began, failure, found["ReplicationTaskCreationDate"].isoformat())
+        made = found["ReplicationTaskCreationDate"].isoformat()
+        return State(found["Status"], began, failure, made, found.get("CdcStartPosition", ""))
 
     def connect(self) -> None:
         """As `Moves.connect`: a task is not started before both tests have succeeded."""
@@ -158,7 +161,8 @@ class Serverless:
         reason = found.get("StopReason", "")
         failure = "; ".join(found.get("FailureMessages", ())) or (reason if reason not in _NORMAL else "")
         began = found["Status"] not in ("created", "ready")
-        return State(found["Status"], began, failure, found["ReplicationCreateTime"].isoformat())
+        made = found["ReplicationCreateTime"].isoformat()
+        return State(found["Status"], began, failure, made, found.get("CdcStartPosition", ""))
 
     def connect(self) -> None:
         """Nothing: it tests its connections whenever it starts."""

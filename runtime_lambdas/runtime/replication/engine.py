@@ -134,6 +134,19 @@ class Engine(Protocol):
         """The target's role that writes there what was replicated."""
         ...
 
+    @property
+    def told_apart(self) -> bool:
+        """Whether its origin's own changes are told from those that came from the other side.
+
+        Where they are, both directions may run at once; where not, one at a time, or changes would come back.
+        """
+        ...
+
+    @property
+    def quick(self) -> bool:
+        """Whether it starts and stops within a pause of writes."""
+        ...
+
     def prepare(self) -> None:
         """Make everything that may be slow or wait for locks, so that `start` is quick.
 
@@ -179,11 +192,14 @@ class Engine(Protocol):
         """Go on after a pause, with the logins as they are now."""
         ...
 
-    def position(self) -> None:
+    def position(self, limit: float = 60.0) -> None:
         """Begin with what is written from now on: everything before is on the destination already.
 
-        Called once the other direction was drained and is paused, and before anybody writes on the origin. Directions
-        that tell their own changes from those that were replicated need nothing of it.
+        Called once the other direction was drained, and before anybody writes on the origin; where both are quick, the
+        other one is paused. Directions that tell their own changes from those that were replicated need nothing of it.
+
+        Raises:
+            NotReady: It could not be done within `limit` seconds, or the direction is at work.
         """
         ...
 

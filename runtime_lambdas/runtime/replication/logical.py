@@ -58,6 +58,16 @@ class Logical:
         self.name = f"paymig_{re.sub('[^a-z0-9]', '_', name)}_{_SUFFIXES[origin]}"
         """Of publication, slot and subscription."""
 
+    @property
+    def told_apart(self) -> bool:
+        """As `Engine.told_apart`: since PostgreSQL 16 on both sides."""
+        return all(self._connections.major(side) >= _FILTERS_BY_ORIGIN for side in (self.origin, self._destination))
+
+    @property
+    def quick(self) -> bool:
+        """As `Engine.quick`."""
+        return True
+
     def prepare(self) -> None:
         """As `Engine.prepare`; the way back also subscribes, working at once where it tells origins apart."""
         for side in (self.origin, self._destination):
@@ -77,7 +87,7 @@ class Logical:
         refuse_unlike(tables, self._tables(self._destination), self._destination)
         for side in (self.origin, self._destination):
             self._connections.admin(side, lambda running: heartbeat.forget(running, self.origin))
-        self._subscribe(enabled=self._filters)
+        self._subscribe(enabled=self.told_apart)
 
     def start(self) -> None:
         """As `Engine.start`."""
@@ -155,9 +165,9 @@ class Logical:
 
         self._connections.admin(self._destination, act)
 
-    def position(self) -> None:
+    def position(self, limit: float = 60.0) -> None:
         """As `Engine.position`; where both sides are 16 or newer, origins are told apart and nothing is skipped."""
-        if self._filters:
+        if self.told_apart:
             return
         found = self._subscription()
         if found is None or found.enabled or not self._at_rest(found):
@@ -229,11 +239,6 @@ class Logical:
             return "`paymig replicate start`"
         return f"`ALTER SUBSCRIPTION {self.name} ENABLE` on the {self._destination}"
 
-    @property
-    def _filters(self) -> bool:
-        """Whether changes that came from the other side are told from the origin's own."""
-        return all(self._connections.major(side) >= _FILTERS_BY_ORIGIN for side in (self.origin, self._destination))
-
     def _subscribe(self, *, enabled: bool) -> None:
         """Make the slot, then its subscription: dying between the two leaves a slot that the next attempt replaces."""
         connection = self._connections.peer_login(self.origin).for_a_server()
@@ -241,7 +246,7 @@ class Logical:
 
         def act(running: cursor) -> None:
             subscription.create(
-                running, self.name, connection, copy=self._copies, origin_none=self._filters, enabled=enabled
+                running, self.name, connection, copy=self._copies, origin_none=self.told_apart, enabled=enabled
             )
 
         self._connections.admin(self._destination, act)

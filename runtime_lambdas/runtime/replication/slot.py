@@ -50,14 +50,20 @@ def read(running: cursor, name: str, plugin: str = "pgoutput") -> Slot | None:
     return Slot(active, status == "lost" or decoder != plugin or confirmed is None, confirmed or "", behind or 0)
 
 
-def create(running: cursor, name: str, plugin: str = "pgoutput") -> None:
+def create(running: cursor, name: str, plugin: str = "pgoutput", seconds: float = _CREATE_SECONDS) -> None:
     """Make a new slot, instead of one that nobody reads from.
+
+    Args:
+        running: outside a transaction.
+        name: the slot's.
+        plugin: decodes what is read from it.
+        seconds: for which transactions are waited for.
 
     Raises:
         NotReady: Somebody reads from one of that name, or a transaction that began before has not ended in time.
     """
     drop(running, name)
-    running.execute("SELECT set_config('statement_timeout', %s, false)", (f"{_CREATE_SECONDS}s",))
+    running.execute("SELECT set_config('statement_timeout', %s, false)", (f"{max(1, round(seconds * 1000))}ms",))
     try:
         running.execute("SELECT FROM pg_create_logical_replication_slot(%s, %s)", (name, plugin))
     except errors.QueryCanceled as error:
@@ -65,7 +71,7 @@ def create(running: cursor, name: str, plugin: str = "pgoutput") -> None:
         row = running.fetchone()
         who = f"process {row[0]} of {row[1]} has been in one for {row[2]} s" if row else "it has ended by now"
         raise NotReady(
-            f"the slot {name} could not be made in {_CREATE_SECONDS} s: that waits until every transaction that writes "
+            f"the slot {name} could not be made in {seconds:.3g} s: that waits until every transaction that writes "
             f"has ended ({who}). End it, and start again."
         ) from error
     finally:

@@ -83,8 +83,11 @@ def the_target_can_replicate_back(stacks: Stacks) -> None:
 
 @rule(38)
 def going_back_stops_no_replication(stacks: Stacks) -> None:
-    every = {action for role in stacks.all("IAM::Role") for action in stacks.rights(role)}
-    assert not [action for action in every if action.startswith("dms:")]
+    every = {(role, action) for role in stacks.all("IAM::Role") for action in stacks.rights(role)}
+    assert {role for role, action in every if action.startswith("dms:")} == {"control.SwitchoverRole"}
+    starts = [one for one in stacks.statements("control.SwitchoverRole") if "dms:StopReplicationTask" in one["Action"]]
+    tasks = [{"Ref": f"Replication{which}TaskArn"} for which in ("", "Follow", "Reverse")]
+    assert [one["Resource"] for one in starts] == [tasks]
 
 
 def _records(stacks: Stacks) -> list[dict]:

@@ -102,7 +102,7 @@ def test_a_task_is_loaded_once_and_then_resumed(stage, migration, monkeypatch):
         monkeypatch.setattr(
             kind, "start", lambda self, how, *rest, real=real: (asked.append(how), real(self, how, *rest))
         )
-    with Carrier(stage.source_dsn, stage.target_dsn, engine._moves):
+    with Carrier(stage.source_dsn, stage.target_dsn, engine._load):
         report = run.start(engine, journal, databases, values, Console("json"))
         assert report.healthy, report.to_json()
         assert {one.table: one.rows for one in report.progress.tables}["public.payments"] == 50
@@ -122,48 +122,65 @@ def test_a_task_is_loaded_once_and_then_resumed(stage, migration, monkeypatch):
     with pytest.raises(NotReady, match="DMS says running"):
         engine.marker(0.3)
     assert not engine.lag(0.1).arrived
-    assert run.stop(engine, journal, Console("json"), retire=True, yes=True).progress.state == "paused"
+    assert run.stop(engine, journal, Console("json"), retire=True, yes=True).progress.state == "absent"
+    with Carrier(stage.source_dsn, stage.target_dsn, engine._load):
+        with pytest.raises(Refused, match="hold rows already"):
+            run.start(engine, journal, databases, values, Console("json"))
+        execute(stage.target_dsn, "TRUNCATE payments CASCADE")
+        assert run.start(engine, journal, databases, values, Console("json")).healthy
+    assert asked[-1] == "reload-target", "what was ended is loaded anew, and only into empty tables"
 
 
 def test_the_way_back_begins_at_its_slot(stage, migration, monkeypatch):
     monkeypatch.setattr(dms, "_PLUGIN", "pgoutput")  # the servers of the wheel come without test_decoding
     values, engine, journal, databases = migration
-    with Carrier(stage.source_dsn, stage.target_dsn, engine._moves):
+    with Carrier(stage.source_dsn, stage.target_dsn, engine._load):
         run.start(engine, journal, databases, values, Console("json"))
         engine.marker(20)
     back = engine.reverse()
     back.prepare()
-    with pytest.raises(Broken, match="is gone"):
+    with pytest.raises(NotReady, match="no place was kept on the target"):
         back.start()
     back.position()
-    assert execute(stage.target_dsn, "SELECT slot_name FROM pg_replication_slots") == [(names.reverse_slot(values),)]
-    engine.pause()
+    assert execute(stage.target_dsn, "SELECT slot_name FROM pg_replication_slots") == [(names.dms_slot(values),)]
+    engine.retire()
+    assert engine.progress().state == "absent"
     back.start()
     assert back.progress().state == "replicating"
-    with Carrier(stage.target_dsn, stage.source_dsn, back._moves):
+    with Carrier(stage.target_dsn, stage.source_dsn, back._follow):
         assert back.marker(20).side == "target"
     back.verify(back.identity())
-    with pytest.raises(NotReady, match="its place is its own"):
+    with pytest.raises(NotReady, match="is at work"):
         back.position()
     back.retire()
+    assert back.progress().state == "absent"
     assert execute(stage.target_dsn, "SELECT count(*) FROM pg_replication_slots") == [(0,)]
-    with pytest.raises(NotReady, match="keeps its place by itself"):
-        engine.position()
+    with pytest.raises(NotReady, match="hold rows already"):
+        engine.start()
     back.close()
+
+
+def test_without_a_task_that_follows_no_place_is_kept(stage, migration):
+    values, engine, _, databases = migration
+    alone = dms.Dms(values.full_name, stage.aws.client("dms"), dms.Tasks(engine._load.arn), databases, ["public.%"], [])
+    for one in (alone, alone.reverse()):
+        with pytest.raises(NotReady, match="`paymig deploy` makes it"):
+            one.position()
+        one.close()
 
 
 def test_what_dms_finds_is_a_problem(stage, migration, monkeypatch):
     values, engine, journal, databases = migration
-    with Carrier(stage.source_dsn, stage.target_dsn, engine._moves):
+    with Carrier(stage.source_dsn, stage.target_dsn, engine._load):
         run.start(engine, journal, databases, values, Console("json"))
-    told = engine._moves.statistics()
+    told = engine._now().statistics()
     for change, words in (
         ({"ValidationState": "Mismatched records", "ValidationFailedRecords": 3}, "Mismatched records, 3 rows differ"),
         ({"FullLoadErrorRows": 2}, "could not load 2 rows of public.payments"),
         ({"TableState": "Table error"}, "says of public.payments: Table error"),
     ):
         changed = [one | (change if one["TableName"] == "payments" else {}) for one in told]
-        monkeypatch.setattr(engine._moves, "statistics", lambda changed=changed: changed)
+        monkeypatch.setattr(engine._load, "statistics", lambda changed=changed: changed)
         progress = engine.progress()
         assert progress.state == "failed"
         assert words in progress.problems[0]
@@ -192,7 +209,7 @@ def test_a_database_that_dms_does_not_reach_is_named(stage, spec, deploy):
         value = secrets.get_secret_value(SecretId=arn)["SecretString"]
         secrets.put_secret_value(SecretId=arn, SecretString=value.replace("127.0.0.1", "db.example.com"))
         with pytest.raises(NotReady, match=r"does not reach its source endpoint.*db\.example\.com"):
-            engine._moves.connect()
+            engine._load.connect()
         engine.close()
 
 
@@ -202,4 +219,4 @@ def test_without_a_deploy_there_is_no_task(stage, spec):
 
 
 def test_both_know_the_slot_by_one_name(spec):
-    assert names.reverse_slot(spec.migration) == dms.slot_of_the_way_back(spec.migration.full_name)
+    assert names.dms_slot(spec.migration) == dms.slot_name(spec.migration.full_name)

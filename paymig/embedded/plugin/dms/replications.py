@@ -48,6 +48,8 @@ class Replications:
             "_Status": Status("created"),
             "_Started": None,
             "_StopReason": None,
+            "_Position": None,
+            "_Loaded": set(),
         }
         return {"ReplicationConfig": self.configs.add(record)}
 
@@ -83,6 +85,8 @@ class Replications:
         record.update(
             _Started=datetime.now(UTC),
             _StopReason=None,
+            _Position=request.get("CdcStartPosition", record["_Position"]),
+            _Loaded=set() if request["StartReplicationType"] == "reload-target" else record["_Loaded"],
             _Status=Status("initializing", "preparing_metadata_resources", "testing_connection", "starting", "running"),
         )
         return {"Replication": _replication(record)}
@@ -104,7 +108,7 @@ class Replications:
         if record["_Started"] is not None:
             source = self._endpoints.endpoints.get(record["SourceEndpointArn"])
             target = self._endpoints.endpoints.get(record["TargetEndpointArn"])
-            found = statistics(record["TableMappings"], source, target)
+            found = statistics(record["TableMappings"], source, target, record["_Loaded"])
         return {"ReplicationConfigArn": record["ReplicationConfigArn"], "ReplicationTableStatistics": found}
 
     def _at_rest(self, request: dict[str, Any], verb: str) -> dict[str, Any]:
@@ -122,5 +126,6 @@ def _replication(record: dict[str, Any]) -> dict[str, Any]:
         "ReplicationCreateTime": record["ReplicationConfigCreateTime"],
         "ReplicationLastStartTime": record["_Started"],
         "StopReason": record["_StopReason"],
+        "CdcStartPosition": record["_Position"],
     }
     return shown({**{name: record[name] for name in _SHARED}, **state})

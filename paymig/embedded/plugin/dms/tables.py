@@ -31,19 +31,32 @@ def selected(table_mappings: str, schema: str, table: str) -> bool:
     return bool(actions) and "exclude" not in actions
 
 
-def statistics(table_mappings: str, source: dict[str, Any], target: dict[str, Any]) -> list[dict[str, Any]]:
-    """One record of DescribeTableStatistics for each selected table, counted in both databases now."""
+def statistics(
+    table_mappings: str, source: dict[str, Any], target: dict[str, Any], loaded: set[str]
+) -> list[dict[str, Any]]:
+    """One record of DescribeTableStatistics for each selected table, counted in both databases now.
+
+    Args:
+        table_mappings: the task's.
+        source: its endpoint.
+        target: its endpoint.
+        loaded: names of the tables whose load is over, which is added to: changes that follow begin no load.
+    """
     with closing(connect(source)) as old, closing(connect(target)) as new:
         with old.cursor() as cursor:
             cursor.execute(_LIST_TABLES)
             names = [(schema, table) for schema, table in cursor.fetchall() if selected(table_mappings, schema, table)]
         return [
-            _statistic(schema, table, _count(old, schema, table), _count(new, schema, table)) for schema, table in names
+            _statistic(schema, table, _count(old, schema, table), _count(new, schema, table), loaded)
+            for schema, table in names
         ]
 
 
-def _statistic(schema: str, table: str, there: int | None, here: int | None) -> dict[str, Any]:
-    arrived = "Table completed" if (here or 0) >= (there or 0) else "Full load"
+def _statistic(schema: str, table: str, there: int | None, here: int | None, loaded: set[str]) -> dict[str, Any]:
+    name = f"{schema}.{table}"
+    if here is not None and here >= (there or 0):
+        loaded.add(name)
+    arrived = "Table completed" if name in loaded else "Full load"
     state = "Table does not exist" if here is None else arrived
     return {
         "SchemaName": schema,

@@ -63,6 +63,7 @@ class Tasks:
             "ReplicationTaskArn": new_arn("task"),
             "ReplicationTaskCreationDate": datetime.now(UTC),
             "Status": Status("creating", "ready"),
+            "_Loaded": set(),
         }
         return {"ReplicationTask": self.tasks.add(record)}
 
@@ -99,6 +100,8 @@ class Tasks:
                     "Test connection for replication instance and endpoint should be successful for starting "
                     f"the replication task: {record['ReplicationInstanceArn']} and {endpoint}"
                 )
+        if request["StartReplicationTaskType"] == "reload-target":
+            record["_Loaded"] = set()
         record.pop("StopReason", None)
         record.update(
             {name: request[name] for name in ("CdcStartPosition", "CdcStopPosition") if name in request},
@@ -125,7 +128,7 @@ class Tasks:
         if "ReplicationTaskStartDate" in record:
             source = self._endpoints.endpoints.get(record["SourceEndpointArn"])
             target = self._endpoints.endpoints.get(record["TargetEndpointArn"])
-            found = statistics(record["TableMappings"], source, target)
+            found = statistics(record["TableMappings"], source, target, record["_Loaded"])
         return {"ReplicationTaskArn": record["ReplicationTaskArn"], "TableStatistics": found}
 
     def _at_rest(self, request: dict[str, Any], verb: str) -> dict[str, Any]:

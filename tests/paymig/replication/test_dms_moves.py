@@ -1,0 +1,183 @@
+"""The writer moves and comes back with `engine: dms`: the real commands, and the deployed function, by DMS's own API.
+
+Both servers are Debian's, which have the test_decoding that DMS reads with; a carrier stands in for DMS's workers.
+"""
+
+import json
+import threading
+from contextlib import closing
+
+import pytest
+
+from paymig.embedded.postgres import find_binaries
+from paymig.rehearsal import stage as stages
+from paymig.replication.engines import engine_for
+from runtime_lambdas.runtime.replication import dms
+from runtime_lambdas.switchover.databases import Databases
+from schemas.load import load
+from tests.paymig.conftest import SPECS
+from tests.paymig.operators import another
+from tests.paymig.paying import execute, may_pay, type_
+from tests.paymig.replication.carrier import Carrier
+
+MAJOR = 15
+
+
+@pytest.fixture
+def file(tmp_path):
+    for name in ("logical-vpn.yaml", "onprem-ca.pem"):
+        text = (SPECS / name).read_text().replace("engine: logical", "engine: dms")
+        # Nobody has to approve, and a busy machine may take its time.
+        text = text.replace("pause_budget: 5s, approval: second-person", "pause_budget: 20s, approval: none")
+        (tmp_path / name).write_text(text)
+    return tmp_path / "logical-vpn.yaml"
+
+
+@pytest.fixture
+def spec(file):
+    return load(file)
+
+
+@pytest.fixture
+def stage(spec, monkeypatch):
+    monkeypatch.setattr(dms, "_LOOK", 0.05)
+    monkeypatch.setattr(stages, "_NEWEST", MAJOR)
+    monkeypatch.setenv("PAYMIG_PG_BIN", str(find_binaries(MAJOR)[0]))
+    with stages.open_stage(spec.migration) as opened:
+        yield opened
+
+
+@pytest.fixture
+def carrier(stage):
+    aws = another(stage)
+    with Carrier(aws.client) as carrying:
+        yield carrying
+        assert carrying.failures == {}
+
+
+@pytest.fixture
+def replicating(carrier, replicating):
+    return replicating
+
+
+class Payers:
+    """Applications of both sides that pay all the time; one of the two sides takes it."""
+
+    def __init__(self, databases) -> None:
+        self.acknowledged: list[str] = []
+        self._databases = databases
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        number = 0
+        while not self._over.wait(0.02):
+            for side in ("source", "target"):
+                number += 1
+                if may_pay(self._databases, side, f"payer {number}"):
+                    self.acknowledged.append(f"payer {number}")
+
+
+def rows(dsn):
+    return execute(dsn, "SELECT idempotency_key, t::text FROM payments t ORDER BY 1")
+
+
+@pytest.mark.parametrize("cloud", [(), ("--in-cloud",)], ids=["by the command", "in the cloud"])
+def test_the_writer_moves_and_comes_back_as_often_as_wanted(stage, file, spec, replicating, carrier, capsys, cloud):
+    tasks = stage.aws.client("dms")
+
+    def began() -> dict[str, str]:
+        found = tasks.describe_replication_tasks()["ReplicationTasks"]
+        return {one["ReplicationTaskIdentifier"]: one.get("CdcStartPosition", "") for one in found}
+
+    places = []
+    with Payers(replicating) as payers:
+        for turn in (1, 2):
+            code, told, said = type_(capsys, file, "switchover", *cloud)
+            assert code == 0, (said, carrier.failures)
+            assert (told[-1]["writer"], told[-1]["epoch"]) == ("target", 2 * turn - 1)
+            assert [may_pay(replicating, side, f"after {turn}") for side in ("source", "target")] == [False, True]
+            code, told, said = type_(capsys, file, "rollback", *cloud)
+            assert code == 0, (said, carrier.failures)
+            assert told[-1]["writer"] == "source"
+            assert [may_pay(replicating, side, f"back {turn}") for side in ("source", "target")] == [True, False]
+            places.append(began())
+    name = spec.migration.full_name
+    assert places[0][name] == "", "the load begins nowhere"
+    for follows in (f"{name}-back", f"{name}-again"):
+        first, second = places[0][follows], places[1][follows]
+        assert first
+        assert second not in ("", first), "each move begins at a place of its own"
+    assert execute(stage.target_dsn, "SELECT slot_name FROM pg_replication_slots") == [], "nothing holds its log"
+    with closing_engine(spec, replicating, stage) as engine:
+        engine.marker(60)
+        assert engine.progress().state == "replicating"
+    assert rows(stage.source_dsn) == rows(stage.target_dsn)
+    kept = {key for key, _ in rows(stage.source_dsn)}
+    assert kept == {"before", "after 1", "after 2", "back 1", "back 2", *payers.acknowledged}
+    code, told, said = type_(capsys, file, "switchover", *cloud)
+    assert code == 0, said
+    code, told, said = type_(capsys, file, "finalize", *cloud)
+    assert code == 0, said
+    states = {one["Status"] for one in tasks.describe_replication_tasks()["ReplicationTasks"]}
+    assert states == {"stopped"}
+    assert execute(stage.target_dsn, "SELECT slot_name FROM pg_replication_slots") == []
+
+
+def test_a_place_that_cannot_be_kept_in_time_ends_the_pause_where_the_writer_was(
+    stage, file, spec, replicating, carrier, capsys, monkeypatch
+):
+    real = Databases._set_sequences
+    with closing(stage.target.connect(spec.migration.database_name)) as opened, opened.cursor() as cursor:
+
+        def then_somebody_writes(*arguments):
+            cursor.execute("BEGIN; SELECT pg_current_xact_id()")
+            return real(*arguments)
+
+        with monkeypatch.context() as last_moment:
+            last_moment.setattr(Databases, "_set_sequences", then_somebody_writes)
+            code, _, said = type_(capsys, file, "switchover")
+        assert code != 0
+        assert "the source takes writes again" in said, said
+        assert "that waits until every transaction that writes has ended" in said
+    assert [may_pay(replicating, side, "undone") for side in ("source", "target")] == [True, False]
+    assert execute(stage.target_dsn, "SELECT slot_name FROM pg_replication_slots") == []
+    with closing_engine(spec, replicating, stage) as engine:
+        engine.marker(60)
+    code, _, said = type_(capsys, file, "switchover")
+    assert code == 0, said
+    assert rows(stage.source_dsn) == rows(stage.target_dsn)
+
+
+def test_a_way_back_whose_slot_is_gone_says_what_it_costs(stage, file, spec, replicating, carrier, capsys):
+    code, told, said = type_(capsys, file, "switchover")
+    assert code == 0, said
+    with closing_engine(spec, replicating, stage) as engine:
+        back = engine.reverse()
+        back.marker(60)
+        back.pause()
+        back.close()
+    slot = dms.slot_name(spec.migration.full_name)
+    execute(stage.target_dsn, f"SELECT pg_drop_replication_slot('{slot}')")
+    assert may_pay(replicating, "target", "at stake")
+    code, told, said = type_(capsys, file, "rollback")
+    assert code == 3
+    assert "going back now loses 1 rows" in said
+    code, told, said = type_(capsys, file, "rollback", "--accept-loss", "1")
+    assert code == 0, said
+    assert told[-1]["writer"] == "source"
+    assert [may_pay(replicating, side, "lost") for side in ("source", "target")] == [True, False]
+    code, told, said = type_(capsys, file, "replicate", "status", yes=False)
+    assert json.loads(json.dumps(told))[-1]["state"] == "absent"
+
+
+def closing_engine(spec, databases, stage):
+    return closing(engine_for(spec.migration, databases, stage.aws))
