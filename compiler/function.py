@@ -178,6 +178,11 @@ def journal_rights(migration: Migration, *, moves_the_writer: bool = False) -> l
     return [_on_journal(migration, actions + (["dynamodb:UpdateItem"] if moves_the_writer else []))]
 
 
+def recall(migration: Migration, partition: str) -> policy.Statement:
+    """The right to read what `remember` kept."""
+    return _on_journal(migration, ["dynamodb:GetItem"], f"/{partition}")
+
+
 def remember(migration: Migration, partition: str) -> policy.Statement:
     """The right to items of one's own in the journal's table: in the partition `<migration>/<partition>`, no other."""
     return _on_journal(migration, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], f"/{partition}")

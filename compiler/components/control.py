@@ -11,7 +11,7 @@ from compiler.components.database import DatabaseExports
 from compiler.components.network import NetworkExports
 from compiler.components.replication import ReplicationExports, drive
 from compiler.components.security import SecurityExports
-from compiler.function import Foundations, Place, function, journal_rights, read_secret
+from compiler.function import Foundations, Place, function, journal_rights, read_secret, recall
 from compiler.state_machines import DIED, NOT_RUN, again, state_machine, task
 from schemas.migration import Migration
 
@@ -59,6 +59,7 @@ def control(
             # The new writer is opened to the API's role, whose name stands in its secret.
             *read_secret(component.use(database.api_secret), component.use(security.secrets_key)),
             *journal_rights(migration, moves_the_writer=True),
+            recall(migration, "comparison"),
             *task_rights,
         ],
         layers=[component.use(database.runtime_layer), component.use(database.certificates_layer)],

@@ -23,9 +23,8 @@ def command(at: Operation, plan: bool, cloud: bool, yes: bool, why: str) -> None
     """
     from paymig.cutover import driver
     from paymig.cutover.forth import switch_over
-    from runtime_lambdas.switchover.decide import Wish
 
     if plan:
-        driver.show_plan(at, Wish.SWITCHOVER)
+        driver.show_plan(at, cloud)
     else:
         driver.finish(at, switch_over(at, yes, why, cloud))

@@ -25,7 +25,7 @@ from runtime_lambdas.runtime.comparison import (
     TooManyRows,
 )
 from runtime_lambdas.runtime.comparison import compare as compare_databases
-from runtime_lambdas.validation.place import Place
+from runtime_lambdas.runtime.comparison.place import Place
 from runtime_lambdas.validation.validate import validate
 
 if TYPE_CHECKING:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from rich.text import Text
 
 from paymig.approvals import waiting
 from paymig.aws import weights
+from paymig.aws.functions import ask_switchover
 from paymig.cutover import plan
 from paymig.databases import Databases as Logins
 from paymig.deploy import record_of
 from paymig.operation import Operation
 from paymig.replication.engines import engine_for
 from runtime_lambdas.runtime.comparison import Invariant
-from runtime_lambdas.runtime.journal.approvals import Demand, Rule
+from runtime_lambdas.runtime.comparison.place import Place
+from runtime_lambdas.runtime.journal.approvals import Demand
 from runtime_lambdas.runtime.journal.hold import hold
-from runtime_lambdas.runtime.replication.engine import ReplicationError
 from runtime_lambdas.switchover import service
 from runtime_lambdas.switchover.actions import Event, Outcome
 from runtime_lambdas.switchover.databases import Databases
@@ -47,25 +49,24 @@ def state_of(at: Operation) -> State:
     return fold(at.journal.entries())
 
 
-def show_plan(at: Operation, wish: Wish) -> None:
-    """Print what a move would do; change nothing."""
-    way = BACK if wish is Wish.SWITCHBACK else FORTH
+def show_plan(at: Operation, cloud: bool = False) -> None:
+    """Print what a switchover would do; change nothing.
+
+    Args:
+        at: whose.
+        cloud: have the function ask the databases how far the target is behind, not this machine.
+    """
     entries = list(at.journal.entries())
-    settings = settings_of(at.migration)
-    with Logins(at.aws, at.spec) as logins:
-        engine = engine_for(at.migration, logins, at.aws)
-        try:
-            lag = engine.lag(settings.lag) if way is FORTH else engine.reverse().lag(settings.lag)
-            arrival = lag.seconds if lag.arrived else None
-        except ReplicationError:
-            arrival = None
-        finally:
-            engine.close()
-    expected, planned = plan.expected_pause(entries, arrival), plan.steps(way)
-    approval: Rule = at.migration.cutover.writer_approval if way is FORTH else "none"
+    if cloud:
+        lag: float | None = ask_switchover(at.aws, at.migration.full_name, {"action": "lag"})["lag"]
+    else:
+        with _databases(at) as (databases, _):
+            lag = databases.lag(FORTH)
+    budget, approval = settings_of(at.migration).pause_budget, at.migration.cutover.writer_approval
+    expected, planned = plan.expected_pause(entries, lag), plan.steps(FORTH)
     at.console.result(
-        plan.to_json(planned, expected, settings.pause_budget, approval, fold(entries)),
-        plan.render(planned, expected, settings.pause_budget, approval),
+        plan.to_json(planned, expected, budget, approval, fold(entries)),
+        plan.render(planned, expected, budget, approval),
     )
 
 
@@ -125,7 +126,8 @@ def finish(at: Operation, outcome: Outcome) -> None:
 
 @contextmanager
 def _databases(at: Operation) -> Iterator[tuple[Databases, Settings]]:
-    settings = settings_of(at.migration)
+    place = Place(at.aws.client("dynamodb"), at.journal.table, at.migration.full_name)
+    settings = replace(settings_of(at.migration), since=place.cut)
     with Logins(at.aws, at.spec) as logins:
         databases = Databases(logins, engine_for(at.migration, logins, at.aws), settings)
         try:

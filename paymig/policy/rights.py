@@ -82,7 +82,7 @@ RIGHTS = (
         "cutover deploy destroy finalize replicate rollback shift switchover transfer-schema",
         "dynamodb:TransactWriteItems",
     ),
-    Right("dynamodb:GetItem", "Comparisons", "compare"),
+    Right("dynamodb:GetItem", "Comparisons", "compare cutover rollback switchover"),
     Right(
         "dynamodb:GetItem",
         "Journal",
@@ -119,7 +119,7 @@ RIGHTS = (
         "secretsmanager:GetSecretValue",
     ),
     Right("kms:Decrypt", "ReportKeys", "compare", "s3:GetObject"),
-    Right("lambda:InvokeFunction", "ControlFunctions", "preflight", "lambda:Invoke"),
+    Right("lambda:InvokeFunction", "ControlFunctions", "preflight switchover", "lambda:Invoke"),
     Right("rds:ModifyDBCluster", "Cluster", "destroy"),
     Right("route53:ChangeResourceRecordSets", "Record", "cutover rollback shift"),
     Right("route53:GetChange", "Changes", "cutover rollback shift"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime import roles
-from runtime_lambdas.runtime.comparison import Options, Patterns, Proof, Recent, Report, compare
+from runtime_lambdas.runtime.comparison import Cut, CutOutdated, Options, Patterns, Proof, Recent, Report, compare
 from runtime_lambdas.runtime.logins import Role
 from runtime_lambdas.runtime.refused import Refused
 from runtime_lambdas.runtime.replication import publication
@@ -50,7 +51,7 @@ class Alike:
         self._recent: Recent | None = None
 
     def prepare(self) -> dict[str, Any]:
-        """Record what is written from now on, and compare everything before it.
+        """Record what is written from now on, and compare what came before it since both sides were last found equal.
 
         Raises:
             Different: the sides are not equal.
@@ -65,7 +66,7 @@ class Alike:
             self._options,
             partial(self._wait, self._options.patience),
         )
-        report = self._everything(self._options)
+        report = self._before()
         _demand(report)
         return {"mode": report.mode, "tables": len(report.tables), "seconds": round(report.seconds, 3)}
 
@@ -89,7 +90,7 @@ class Alike:
         Raises:
             Different: a table cannot be counted, so the number would be too low.
         """
-        report = self._everything(replace(self._options, patience=0, limit=sys.maxsize))
+        report = self._compare(replace(self._options, patience=0, limit=sys.maxsize))
         if blind := [table for table in report.tables if table.disagreements or not table.finished]:
             raise Different(
                 "what would be lost cannot be counted: " + "; ".join(f"{each.table}: {_words(each)}" for each in blind),
@@ -97,11 +98,15 @@ class Alike:
             )
         return sum(table.differences + table.unsettled for table in report.tables)
 
-    def _everything(self, options: Options) -> Report:
-        """Compare all rows, or those written since the cut of the settings."""
+    def _before(self) -> Report:
+        with suppress(CutOutdated):
+            return self._compare(self._options, self._settings.since())
+        return self._compare(self._options)
+
+    def _compare(self, options: Options, since: Cut | None = None) -> Report:
         opens = [self._opener(side, OWNER) for side in SIDES]
         wait = partial(self._wait, options.patience)
-        return compare(opens[0], opens[1], self._patterns, options, since=self._settings.since, wait=wait)
+        return compare(opens[0], opens[1], self._patterns, options, since=since, wait=wait)
 
     def at_the_fence(self) -> dict[str, Any]:
         """Compare what was written since `prepare`, and the invariants.

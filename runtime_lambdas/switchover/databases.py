@@ -13,7 +13,7 @@ from runtime_lambdas.runtime import roles
 from runtime_lambdas.runtime.catalogue import SequenceState, read_sequences, read_tables
 from runtime_lambdas.runtime.logins import Logins
 from runtime_lambdas.runtime.refused import Refused
-from runtime_lambdas.runtime.replication.engine import Broken, Engine
+from runtime_lambdas.runtime.replication.engine import Broken, Engine, ReplicationError
 from runtime_lambdas.runtime.writer import Side
 
 from . import fence, guard, privileges, sequences
@@ -97,6 +97,14 @@ class Databases:
         for engine in self._engines.values():
             engine.close()
         self._sides.close()
+
+    def lag(self, way: Way) -> float | None:
+        """Return the seconds that the new writer is behind; None where a beat of the old one does not arrive."""
+        try:
+            lag = self._engines[way.old].lag(self._settings.lag)
+        except ReplicationError:
+            return None
+        return lag.seconds if lag.arrived else None
 
     def loss(self, way: Way) -> int:
         """Count the rows of the old writer that the new one does not have as they are.

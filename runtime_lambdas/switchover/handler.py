@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
 from runtime_lambdas.runtime import aws, log, writer
 from runtime_lambdas.runtime import settings as told
 from runtime_lambdas.runtime.comparison import Invariant
+from runtime_lambdas.runtime.comparison.place import Place
 from runtime_lambdas.runtime.journal.approvals import SWITCHOVER, Demand
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.logins import Deployed
@@ -20,6 +22,7 @@ from .databases import Databases
 from .decide import Wish
 from .engine import engine
 from .facts import facts
+from .phases import FORTH
 from .settings import Settings
 from .state import describe
 
@@ -35,6 +38,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     the way back, "accept_loss" (rows), run to the end; the answer holds "finished", "writer", "epoch" and "pause" (s).
     A switchover also gets "seen", the digest that its approval has to be of, where the spec asks for an approval.
     `{"action": "advance", "wish": "switchover", "first": true, ...}` acts once; it is called until "finished" is true.
+
+    `{"action": "lag"}` answers `{"lag": s}` that the target is behind the source, null where no beat arrives.
 
     Raises:
         UnknownAction: There is no such action; nothing was done.
@@ -93,6 +98,12 @@ def _demand(event: Mapping[str, Any], journal: Journal) -> Demand:
     return Demand(SWITCHOVER, str(event.get("seen") or ""), journal.who, told.read("approval"))
 
 
+def _lag(_: Mapping[str, Any], __: object) -> dict[str, Any]:
+    databases, _settings = _databases()
+    with closing(databases):
+        return {"lag": databases.lag(FORTH)}
+
+
 def _databases() -> tuple[Databases, Settings]:
     tables = told.read("tables")
     settings = Settings(
@@ -103,6 +114,7 @@ def _databases() -> tuple[Databases, Settings]:
         pause_budget=told.read("pause_budget"),
         lag=told.read("lag"),
         invariants=[Invariant(**given) for given in told.read("invariants")],
+        since=Place(aws.client("dynamodb"), os.environ["PAYMIG_JOURNAL_TABLE"], os.environ["PAYMIG_MIGRATION"]).cut,
     )
     logins = Deployed()
     return Databases(logins, engine(told.read("engine"), settings, logins), settings), settings
@@ -121,6 +133,7 @@ _ACTIONS: Mapping[str, Callable[[Mapping[str, Any], object], dict[str, Any]]] = 
     "advance": _advance,
     "facts": lambda event, _: facts(event),
     "finalize": _move,
+    "lag": _lag,
     "status": _status,
     "switchback": _move,
     "switchover": _move,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runtime_lambdas.runtime.comparison import Cut, Invariant
@@ -20,7 +20,7 @@ class Settings:
         pause_budget: seconds that writes may be paused.
         lag: seconds that the other side may be behind before a move begins.
         invariants: what must hold on both sides at the fence.
-        since: the cut of the latest full comparison that found both sides equal; without one everything is compared
+        since: reads the cut of the latest comparison that found both sides equal; without one everything is compared
             before the pause.
     """
 
@@ -31,4 +31,4 @@ class Settings:
     pause_budget: float = 10.0
     lag: float = 5.0
     invariants: Sequence[Invariant] = ()
-    since: Cut | None = None
+    since: Callable[[], Cut | None] = lambda: None

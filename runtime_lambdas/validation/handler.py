@@ -11,11 +11,11 @@ from typing import Any
 
 from runtime_lambdas.runtime import aws, database, log, settings, writer
 from runtime_lambdas.runtime.comparison import Invariant, NothingToCompare, Options, Patterns, Report
+from runtime_lambdas.runtime.comparison.place import Busy, Place
 
 from . import in_parts, metrics
 from .beating import beating
 from .in_parts import Sides
-from .place import Busy, Place
 from .runs import Run, Runs
 from .validate import validate
 from .wish import Wish

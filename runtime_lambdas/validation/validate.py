@@ -18,9 +18,8 @@ from runtime_lambdas.runtime.comparison import (
     compare,
 )
 from runtime_lambdas.runtime.comparison.options import Watch
+from runtime_lambdas.runtime.comparison.place import Place
 from runtime_lambdas.runtime.comparison.session import Open
-
-from .place import Place
 
 
 def validate(

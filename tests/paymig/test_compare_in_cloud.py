@@ -12,7 +12,7 @@ from paymig.aws import machines
 from paymig.cli import main
 from paymig.journal.opening import open_journal
 from runtime_lambdas.runtime.comparison import Cut
-from runtime_lambdas.validation.place import Place
+from runtime_lambdas.runtime.comparison.place import Place
 from schemas.load import load
 from tests.paymig.conftest import SPECS
 from tests.paymig.paying import execute

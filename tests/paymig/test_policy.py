@@ -179,6 +179,7 @@ def move_the_writer(desk: Desk) -> None:
     desk.run("cutover", "--yes")
     desk.run("rollback", "--yes")
     desk.rewrite("sequence_gap: 10000, approval: none", "sequence_gap: 10000, approval: required")
+    desk.run("switchover", "--in-cloud", "--plan")
     desk.run("approve", "--step", "switchover", "--yes")
     desk.run("switchover", "--in-cloud", "--yes")
     desk.run("rollback", "--in-cloud", "--yes")

@@ -13,10 +13,10 @@ import pytest
 from runtime_lambdas.runtime import aws as clients
 from runtime_lambdas.runtime import settings
 from runtime_lambdas.runtime.comparison import Options
+from runtime_lambdas.runtime.comparison.place import Busy, Place
 from runtime_lambdas.runtime.replication import heartbeat
 from runtime_lambdas.validation import handler as entry
 from runtime_lambdas.validation.handler import Mismatch, NothingToCompare, handler
-from runtime_lambdas.validation.place import Busy, Place
 from schemas.load import load
 from tests.examples import SPECS
 

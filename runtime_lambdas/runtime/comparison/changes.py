@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
@@ -32,19 +33,33 @@ class Moment(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The point in both servers' histories before a comparison read its first row."""
+    """The point in both servers' histories before a comparison read its first row.
+
+    Attributes:
+        shapes: What was compared: a fingerprint of each table's columns. A table that is not among them, or has other
+            columns since, has rows that nobody compared and nobody wrote since.
+    """
 
     source: Moment
     target: Moment
+    shapes: Mapping[str, str] = MappingProxyType({})
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"source": self.source._asdict(), "target": self.target._asdict()}
+        return {"source": self.source._asdict(), "target": self.target._asdict(), "shapes": dict(self.shapes)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cut:
         """Return what `to_json` wrote."""
-        return cls(Moment(**data["source"]), Moment(**data["target"]))
+        return cls(Moment(**data["source"]), Moment(**data["target"]), data.get("shapes", {}))
+
+    def of(self, shapes: Iterable[Shape]) -> Cut:
+        """Return the same point, of a comparison of these tables."""
+        return self._replace(shapes={shape.full_name: shape.fingerprint for shape in shapes})
+
+    def knows(self, shape: Shape) -> bool:
+        """Return whether the table was compared then, with the columns that it has now."""
+        return self.shapes.get(shape.full_name) == shape.fingerprint
 
     def on(self, side: Side) -> Moment:
         """Return one side's."""

@@ -91,6 +91,7 @@ def plan(
         results = [result.to_json() for result in lonely]
         if known is not None and known["fingerprint"] == whole and known["results"] == results:
             return known
+        cut = cut.of(work.shape for work in works)
         parts = [
             Part(work.shape.full_name, each, fingerprint([work.shape], cut, None, options)).to_json()
             for work in works

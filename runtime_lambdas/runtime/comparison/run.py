@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 
 from psycopg2.extensions import cursor
 
@@ -60,7 +59,8 @@ def compare(
         tables: Which tables.
         options: How.
         invariants: Queries that must hold on both sides.
-        since: Compares the keys of all rows, and the content of those that were written since on either side.
+        since: Compares the keys of all rows, and the content of those that were written since on either side; all of
+            a table that was not compared then as it is now.
         kept: Where to keep how far it is; what is found there is continued.
         watch: Is told how far it is.
         wait: Waits for what was committed on the leader; by default for somebody's heartbeat.
@@ -79,8 +79,10 @@ def compare(
             changes.check(since.source, cut.source)
             changes.check(since.target, cut.target)
         works, results = lay_out(ours, theirs, tables)
+        cut = cut.of(work.shape for work in works)
         memory = Memory(kept, works, cut, clock, since, options)
-        engine = Engine(ours, theirs, options, since, watch, wait)
+        engine = Engine(ours, theirs, options, None, watch, wait)
+        changed = engine if since is None else Engine(ours, theirs, options, since, watch, wait)
         with ExitStack() as held:
             snapshots: dict[Side, str] | None = None
             if options.snapshot:
@@ -90,7 +92,8 @@ def compare(
                 }
             for work in works:
                 if not work.read and not engine.out_of_time:
-                    engine.scan(work, snapshots, memory.keep)
+                    known = since is not None and since.knows(work.shape)
+                    (changed if known else engine).scan(work, snapshots, memory.keep)
                     if sum(len(each.suspects) for each in works) > _HELD:
                         _settle(engine, works)
                     memory.keep(force=True)
@@ -234,12 +237,12 @@ class Memory:
 
 
 def fingerprint(shapes: list[Shape], cut: Cut, since: Cut | None, options: Options) -> str:
-    """Return what tells one comparison from another; estimates of sizes are no part of it."""
+    """Return what tells one comparison from another; wherever it was begun."""
     text = json.dumps(
         [
-            [{**asdict(shape), "rows": 0, "row_bytes": 0} for shape in shapes],
+            [shape.fingerprint for shape in shapes],
             [cut.source.database, cut.target.database],
-            since,
+            since and since.to_json(),
             [options.leader, options.show_values, options.hash],
         ]
     )

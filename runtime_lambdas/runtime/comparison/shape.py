@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from runtime_lambdas.runtime.catalogue import Column, Form, Table
@@ -64,6 +66,12 @@ class Shape:
     def full_name(self) -> str:
         """`schema.table`, unquoted."""
         return f"{self.schema}.{self.name}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from the table with other columns; estimates are no part of it."""
+        text = json.dumps({**asdict(self), "rows": 0, "row_bytes": 0})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def match(source: Table, target: Table, same_order: bool) -> Shape:

@@ -13,7 +13,6 @@ from runtime_lambdas.runtime.comparison import (
     CutOutdated,
     Folder,
     KeptElsewhere,
-    Moment,
     NothingToCompare,
     TableResult,
     rows,
@@ -372,7 +371,30 @@ def test_a_low_load_rests_between_questions(filled):
 
 
 def cut_of(report):
-    return Cut(Moment(**report.cut["source"]), Moment(**report.cut["target"]))
+    return Cut.from_json(report.cut)
+
+
+def test_a_table_that_is_not_as_it_was_at_the_cut_is_compared_in_full(filled):
+    """Nobody wrote these rows since, and nobody compared them then."""
+    tables = ["public.%"]
+    filled.run("CREATE TABLE later (id int PRIMARY KEY, v int)")
+    for side, value in zip(filled, (1, 2), strict=True):
+        side.run(f"INSERT INTO later VALUES (1, {value})")
+    cut = cut_of(filled.compare(include=["public.keyed", "public.composite"]))
+    found = {table.table: table for table in filled.compare(since=cut, include=tables).tables}
+    assert (found["public.later"].different, found["public.keyed"].verdict) == (1, "equal")
+
+    filled.run("DROP TABLE later")
+    cut = cut_of(filled.compare())
+    for side, value in zip(filled, ("old", "new"), strict=True):  # in PostgreSQL this writes no row
+        side.run(f"ALTER TABLE keyed ADD COLUMN kind text DEFAULT '{value}'")
+    report = filled.compare(since=cut)
+    found = {table.table: table for table in report.tables}
+    assert (report.mode, found["public.keyed"].verdict, found["public.composite"].verdict) == (
+        "changes",
+        "different",
+        "equal",
+    )
 
 
 def test_changes_since_a_cut(filled):

@@ -8,12 +8,13 @@ from contextlib import closing
 import psycopg2
 import pytest
 
+from runtime_lambdas.runtime.comparison import Cut
 from runtime_lambdas.runtime.refused import Refused
 from runtime_lambdas.switchover import fence, probe
 from runtime_lambdas.switchover.actions import GivenUp, MoveRefused, Superseded
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.pause import Pause
-from runtime_lambdas.switchover.phases import BACK
+from runtime_lambdas.switchover.phases import BACK, FORTH
 from runtime_lambdas.switchover.privileges import NotFenced
 from runtime_lambdas.switchover.probe import Applications
 from tests.runtime_lambdas.replication.pair import until
@@ -170,6 +171,26 @@ def test_a_row_damaged_behind_replication_s_back_is_found_before_the_pause(stage
         stage.move(Wish.SWITCHOVER)
     assert "fence intent" not in stage.steps()
     assert stage.writers() == ["source"]
+
+
+def test_before_the_pause_only_what_was_written_since_the_last_comparison_is_compared(stage):
+    stage.load()
+    cut = Cut.from_json(stage.databases()._comparison(FORTH)._before().cut)
+    stage.pair.target.run("UPDATE payments SET amount = amount + 1 WHERE idempotency_key = 'old7'")
+    with pytest.raises(Refused, match="payments: 1 different"):
+        stage.move(Wish.SWITCHOVER, since=lambda: cut)
+    stage.pair.target.run("UPDATE payments SET amount = amount - 1 WHERE idempotency_key = 'old7'")
+    stage.move(Wish.SWITCHOVER, since=lambda: cut)
+    assert modes(stage) == ["changes"]
+    other = cut._replace(source=cut.source._replace(database="restored"))
+    stage.move(Wish.SWITCHBACK, since=lambda: other)
+    assert modes(stage) == ["changes", "full"]
+    assert stage.writers() == ["source"]
+
+
+def modes(stage):
+    entries = stage.journal().entries()
+    return [entry.evidence["mode"] for entry in entries if (entry.step, entry.kind) == ("prepare", "done")]
 
 
 def test_a_row_damaged_while_it_is_prepared_is_found_at_the_fence(stage):

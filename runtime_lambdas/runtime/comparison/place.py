@@ -1,4 +1,4 @@
-"""What validation remembers between its runs: how far a full comparison is, and from where changes are counted."""
+"""What is remembered between comparisons: how far a full one is, and from where changes are counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from runtime_lambdas.runtime.comparison import Cut, Report
+from .changes import Cut
+from .report import Report
 
 _RUN, _LAST = "run", "last"
 
@@ -23,7 +24,7 @@ class Busy(RuntimeError):
 class Place:
     """The items of one migration's comparison, in the journal's table and in a partition of their own.
 
-    Implements `comparison.Kept`.
+    Implements `Kept`.
 
     Attributes:
         client: a DynamoDB client of boto3.
