@@ -1,0 +1,118 @@
+"""The process of the deployed switchover function dies in the pause of writes; the state machine goes on without it."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from paymig.journal.opening import open_journal
+from schemas.load import load
+from tests.paymig.conftest import SPECS
+from tests.paymig.paying import execute, may_pay, type_
+
+PATIENCE = 240
+KEY = 7
+"""Of a lock in the target: whoever holds it holds every switchover at the fence, since this invariant waits for it."""
+CHANGED = {
+    "  invariants:\n": f"  invariants:\n    - {{name: met, sql: 'SELECT pg_advisory_xact_lock_shared({KEY})::text'}}\n",
+    "pause_budget: 5s, approval: second-person": "pause_budget: 25s, approval: none",
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A spec whose invariant waits for a lock."""
+    shutil.copytree(SPECS, tmp_path, dirs_exist_ok=True)
+    made = tmp_path / "logical-vpn.yaml"
+    text = made.read_text()
+    for old, new in CHANGED.items():
+        assert old in text
+        text = text.replace(old, new)
+    made.write_text(text)
+    return made
+
+
+@pytest.fixture
+def spec(file):
+    return load(file)
+
+
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.02)
+    return found
+
+
+def processes(part):
+    """Return the running processes of Lambda functions whose name holds this."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and part in function_of(entry):
+                found.append(int(entry.name))
+        except (FileNotFoundError, PermissionError, ProcessLookupError):
+            continue
+    return found
+
+
+def function_of(process):
+    variables = (process / "environ").read_bytes().split(b"\0")
+    names = [each for each in variables if each.startswith(b"AWS_LAMBDA_FUNCTION_NAME=")]
+    return names[0].decode() if names else ""
+
+
+def test_a_function_killed_in_the_pause_leaves_one_writer_that_takes_payments(stage, file, spec, replicating, capsys):
+    code, told, said = type_(capsys, file, "switchover", "--in-cloud", "--plan", yes=False)
+    assert code == 0, said
+    assert "for the last change to arrive" in told[-1]["expected_pause"]
+    assert [one["step"] for one in told[-1]["steps"]][:3] == ["check", "prepare", "fence"]
+
+    [name] = [
+        one["FunctionName"]
+        for one in stage.aws.client("lambda").list_functions()["Functions"]
+        if "-Switchover-" in one["FunctionName"]
+    ]
+
+    outputs = stage.aws.client("cloudformation").describe_stacks(StackName=spec.migration.full_name)["Stacks"][0]
+    [machine] = [one["OutputValue"] for one in outputs["Outputs"] if one["OutputKey"] == "SwitchoverStateMachineArn"]
+    client = stage.aws.client("stepfunctions")
+    with closing(psycopg2.connect(stage.target_dsn)) as holding, holding.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (KEY,))
+        wish = {"wish": "switchover", "who": stage.aws.caller(), "why": "", "seen": ""}
+        execution = client.start_execution(stateMachineArn=machine, input=json.dumps(wish))["executionArn"]
+        until(lambda: execute(stage.target_dsn, WAITING) != [(0,)] or ended(client, execution))
+        assert (ended(client, execution) or {}).get("cause") is None
+        assert not may_pay(replicating, "source", "fenced")
+        killed = processes(name)
+        assert killed
+        for process in killed:
+            os.kill(process, signal.SIGKILL)
+    found = until(lambda: ended(client, execution))
+    assert (found["status"], json.loads(found["output"])["writer"]) == ("SUCCEEDED", "target")
+    told = [(str(entry.step), entry.kind) for entry in open_journal(stage.aws, spec.migration.full_name).entries()]
+    # The pause that the dead one left is never taken up: it is undone, and another one begun.
+    pauses = [place for place, each in enumerate(told) if each == ("fence", "intent")]
+    undone, moved = told.index(("undo fence", "done")), told.index(("commit", "done"))
+    assert len(pauses) == 2
+    assert pauses[0] < undone < pauses[1] < moved
+    assert [may_pay(replicating, side, f"after-{side}") for side in ("source", "target")] == [False, True]
+    assert execute(stage.target_dsn, "SELECT idempotency_key FROM payments ORDER BY 1") == [
+        ("after-target",),
+        ("before",),
+    ]
+
+
+def ended(client, execution):
+    found = client.describe_execution(executionArn=execution)
+    return None if found["status"] == "RUNNING" else found
