@@ -2,12 +2,14 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from compiler.components.control import moving
+from compiler.spread import comparing
 from paymig.embedded.process import EmbeddedAws
 from tests.embedded.contract import FUNCTION
 from tests.embedded.stack import Stack
@@ -105,3 +107,99 @@ def test_a_function_that_always_dies_ends_in_a_failure(play):
     found, calls = play(*["die"] * 20)
     assert found["status"] == "FAILED"
     assert [action for action, _ in acts(calls)] == ["advance"] * 5 + ["undo"] * 4
+
+
+# Each step does what the next word of its own script says; parts are told apart by their table.
+COMPARING = """
+import json, os, boto3
+
+def handler(event, context):
+    told = event["wish"]
+    with open(told["file"], "a") as calls:
+        calls.write(json.dumps(event) + chr(10))
+    step = event["step"]
+    if step == "plan":
+        parts = [{"number": number, "table": name} for number, name in enumerate(told["left"])]
+        lines = "".join(json.dumps(part) + chr(10) for part in parts)
+        boto3.client("s3").put_object(Bucket="comparisons", Key="runs/list", Body=lines.encode())
+        return {"run": "r", "left": len(told["left"]), "bucket": "comparisons", "list": "runs/list", "wish": told}
+    if step == "gather":
+        return {"verdict": "equal", "report": "reports/" + event["execution"]}
+    with open(told["file"]) as calls:
+        asked = [json.loads(line) for line in calls]
+    name = event["part"]["table"]
+    word = told["left"][name][sum(one.get("part") == event["part"] for one in asked) - 1]
+    if word == "die":
+        os._exit(1)
+    if word[0].isupper():
+        raise type(word, (Exception,), {})("it says why")
+    return {"number": event["part"]["number"], "finished": word == "done", "verdict": "equal"}
+"""
+
+
+@pytest.fixture(scope="module")
+def comparer() -> Iterator[tuple]:
+    patch = pytest.MonkeyPatch()
+    patch.setenv("SFN_WAIT_SCALE", "0.001")
+    # A call that a busy machine makes slow is not taken for one that died.
+    properties = {**FUNCTION["F"]["Properties"], "Code": {"ZipFile": COMPARING}, "Timeout": 120}
+    function = {**FUNCTION["F"], "Properties": properties}
+    with EmbeddedAws() as aws:
+        stack = Stack(aws, "comparers")
+        assert stack.apply({**FUNCTION, "F": function}) == "CREATE_COMPLETE", stack.failures()
+        aws.client("s3").create_bucket(Bucket="comparisons")
+        client = aws.client("stepfunctions")
+        function_arn = aws.client("lambda").get_function(FunctionName=stack.ref("F"))["Configuration"]["FunctionArn"]
+        definition = json.dumps(comparing()).replace("${Function}", function_arn).replace("${Partition}", "aws")
+        role = "arn:aws:iam::111122223333:role/any"
+        yield (
+            client,
+            client.create_state_machine(name="compare", definition=definition, roleArn=role)["stateMachineArn"],
+        )
+    patch.undo()
+
+
+@pytest.fixture
+def spread(comparer, tmp_path: Path):
+    """Run the machine over parts that do as they are told; return how it ended and what was called how often."""
+    client, arn = comparer
+
+    def run(**left: list[str]) -> tuple[dict, dict[str, int]]:
+        file = tmp_path / "calls"
+        file.unlink(missing_ok=True)
+        told = json.dumps({"file": str(file), "left": left})
+        execution = client.start_execution(stateMachineArn=arn, input=told)["executionArn"]
+        deadline = time.monotonic() + 120
+        while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            assert time.monotonic() < deadline, "it does not end"
+            time.sleep(0.02)
+        calls = [json.loads(line) for line in file.read_text().splitlines()]
+        return found, dict(Counter(call.get("part", {}).get("table") or call["step"] for call in calls))
+
+    return run
+
+
+def test_each_part_is_called_until_it_is_finished_and_then_they_are_gathered(spread):
+    found, calls = spread(a=["done"], b=["more", "more", "done"], c=["done"])
+    assert found["status"] == "SUCCEEDED", found
+    assert json.loads(found["output"]) == {"verdict": "equal", "report": f"reports/{found['name']}"}
+    assert calls == {"plan": 1, "a": 1, "b": 3, "c": 1, "gather": 1}
+
+
+def test_where_no_part_is_left_the_results_are_gathered(spread):
+    found, calls = spread()
+    assert (found["status"], calls) == ("SUCCEEDED", {"plan": 1, "gather": 1})
+
+
+def test_a_part_that_died_or_lost_its_database_is_tried_again(spread):
+    found, calls = spread(a=["die", "OperationalError", "more", "die", "done"])
+    assert (found["status"], calls) == ("SUCCEEDED", {"plan": 1, "a": 5, "gather": 1})
+
+
+@pytest.mark.parametrize(
+    ("word", "times"), [("PartOutdated", 1), ("InsufficientPrivilege", 1), ("OperationalError", 5)]
+)
+def test_a_part_that_cannot_be_compared_ends_it_without_a_report(spread, word, times):
+    found, calls = spread(a=[word] * 9)
+    assert (found["status"], found["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    assert calls == {"plan": 1, "a": times}
