@@ -134,6 +134,14 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
             ("Validation.ValidationRole",),
         ),
         Exemption(
+            _wildcards(
+                *(f"arn:<AWS::Partition>:dms:<AWS::Region>:<AWS::AccountId>:{kind}:*" for kind in ("endpoint", "rep"))
+            ),
+            "Connections are tested between endpoints and an instance that DMS names by ids of its own; the tag says "
+            "whose they are.",
+            ("Control.SwitchoverRole",),
+        ),
+        Exemption(
             _wildcards(_KEYS),
             "The source's secret is not ours, so its key is not known. The key may decrypt this one secret, through "
             "Secrets Manager, and nothing else.",

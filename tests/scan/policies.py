@@ -19,6 +19,8 @@ _PSEUDO = {
 _HERE = "us-east-2:111122223333"
 _ARNS = {
     "AWS::CloudWatch::CompositeAlarm": f"arn:aws:cloudwatch:{_HERE}:alarm:name",
+    "AWS::DMS::ReplicationConfig": f"arn:aws:dms:{_HERE}:replication-config:ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "AWS::DMS::ReplicationTask": f"arn:aws:dms:{_HERE}:task:ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "AWS::KMS::Key": f"arn:aws:kms:{_HERE}:key/11111111-2222-3333-4444-555555555555",
     "AWS::Lambda::Alias": f"arn:aws:lambda:{_HERE}:function:name:live",
     "AWS::Lambda::Function": f"arn:aws:lambda:{_HERE}:function:name",
