@@ -75,6 +75,7 @@ def _private_gateway(
             DependsOn=attachment.title,
         ),
         cause,
+        RouteTableIds="network.availability_zones replication.engine",
     )
     return gateway, attachment
 

@@ -255,6 +255,6 @@ def _endpoints(
                 SecurityGroupIds=[GetAtt(group, "GroupId")],
                 PolicyDocument=own_account,
             ),
-            "network",
+            "replication.engine" if service == "dms" else "network",
         )
     return group

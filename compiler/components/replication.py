@@ -198,6 +198,7 @@ def _endpoints(
             DatabaseName="source.database.name",
             SslMode="source.database.tls.mode",
             CertificateArn="source.database.tls.ca",
+            **{"PostgreSqlSettings.SlotName": names.FULL_NAME},
         )
         # Made at the switchback, between the target's last write and the source's first.
         for title, slot in (("SourceEndpoint", {}), ("FollowEndpoint", {"SlotName": names.dms_slot(migration)}))
@@ -297,7 +298,7 @@ def _provisioned(
             ReplicationSubnetGroupIdentifier=Ref(subnet_group),
             VpcSecurityGroupIds=[component.use(security.replication_group)],
         ),
-        "replication.instance",
+        "replication.instance replication",
         ReplicationInstanceIdentifier=names.FULL_NAME,
         ReplicationInstanceClass="replication.instance.class",
         AllocatedStorage="replication.instance.storage",
