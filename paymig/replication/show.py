@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -27,7 +28,7 @@ class Bars:
         self._console = console
         self._live = Live(console=console.err, refresh_per_second=4) if console.err.is_terminal else None
         self._begun = time.monotonic()
-        self._first: int | None = None
+        self._first: dict[str, int] = {}
         self._told: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -41,12 +42,11 @@ class Bars:
 
     def update(self, progress: Progress) -> None:
         """Show the load as it is now."""
-        loaded = sum(one.rows for one in progress.tables)
-        if self._first is None:
-            self._first = loaded
-        left = seconds_left(progress, loaded - self._first, time.monotonic() - self._begun)
+        watched = time.monotonic() - self._begun
+        made = {one.table: one.rows - self._first.setdefault(one.table, one.rows) for one in progress.tables}
         if self._live:
-            self._live.update(_bars(progress, left))
+            each = {one.table: seconds_left([one], made[one.table], watched) for one in progress.tables}
+            self._live.update(_bars(progress, each, seconds_left(progress.tables, sum(made.values()), watched)))
         for one in progress.tables:
             if self._told.get(one.table) != one.state:
                 self._told[one.table] = one.state
@@ -55,15 +55,15 @@ class Bars:
                     self._console.say(f"  {one.table:<40} {one.state}  {one.rows:,} of {one.rows_expected:,} rows")
 
 
-def seconds_left(progress: Progress, rows: int, seconds: float) -> float | None:
-    """Estimate how long the load still takes, by its pace so far; None while there is none.
+def seconds_left(tables: Sequence[TableProgress], rows: int, seconds: float) -> float | None:
+    """Estimate how long a load still takes, by its pace so far; None while there is none.
 
     Args:
-        progress: how far it is.
+        tables: that are loaded.
         rows: that were loaded while it was watched.
         seconds: for which it was watched.
     """
-    missing = sum(max(0, one.rows_expected - one.rows) for one in progress.tables)
+    missing = sum(max(0, one.rows_expected - one.rows) for one in tables if one.state != "replicating")
     if not missing:
         return 0.0
     return missing * seconds / rows if rows > 0 and seconds > 0 else None
@@ -71,7 +71,7 @@ def seconds_left(progress: Progress, rows: int, seconds: float) -> float | None:
 
 def table(report: Report) -> RenderableType:
     """Draw how replication is."""
-    parts: list[RenderableType] = [_bars(report.progress, None)] if report.progress.tables else []
+    parts: list[RenderableType] = [_bars(report.progress)] if report.progress.tables else []
     lag = report.lag
     if lag is not None:
         behind = "" if lag.bytes is None else f", {size(lag.bytes)} of log not confirmed"
@@ -83,13 +83,19 @@ def table(report: Report) -> RenderableType:
     return Group(*parts)
 
 
-def _bars(progress: Progress, left: float | None) -> RenderableType:
+def _bars(
+    progress: Progress, each: Mapping[str, float | None] | None = None, left: float | None = None
+) -> RenderableType:
+    """Draw the tables; `each` has the seconds that every one still takes, `left` those of all."""
     drawn = Table(box=None, pad_edge=False)
-    for heading, justify in (("table", "left"), ("", "left"), ("rows", "right"), ("size", "right"), ("", "left")):
+    headings = {"table": "left", "": "left", "rows": "right", "size": "right", "state": "left", "left": "right"}
+    for heading, justify in headings.items():
         drawn.add_column(heading, justify=justify, header_style="dim")  # type: ignore[arg-type]
     order = sorted(progress.tables, key=lambda one: (one.state not in ("loading", "catching up"), one.table))
     for one in order[:_MOST_BARS]:
-        drawn.add_row(one.table, _bar(one), f"{one.rows:,}/{one.rows_expected:,}", size(one.bytes), one.state)
+        rows, sizes = f"{one.rows:,}/{one.rows_expected:,}", f"{size(one.bytes)}/{size(one.bytes_expected)}"
+        takes = (each or {}).get(one.table)
+        drawn.add_row(one.table, _bar(one), rows, sizes, one.state, f"{takes:,.0f} s" if takes else "")
     rest = len(order) - _MOST_BARS
     caption = f"and {rest} more tables" if rest > 0 else ""
     if left:

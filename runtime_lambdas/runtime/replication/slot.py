@@ -63,6 +63,9 @@ def create(running: cursor, name: str, plugin: str = "pgoutput", seconds: float 
         NotReady: Somebody reads from one of that name, or a transaction that began before has not ended in time.
     """
     drop(running, name)
+    # It waits by the locks of those transactions, so the session's own limit for locks would cut it short.
+    running.execute("SELECT current_setting('lock_timeout'), set_config('lock_timeout', '0', false)")
+    (locks, _) = running.fetchone() or ("0", "0")
     running.execute("SELECT set_config('statement_timeout', %s, false)", (f"{max(1, round(seconds * 1000))}ms",))
     try:
         running.execute("SELECT FROM pg_create_logical_replication_slot(%s, %s)", (name, plugin))
@@ -75,7 +78,9 @@ def create(running: cursor, name: str, plugin: str = "pgoutput", seconds: float 
             f"has ended ({who}). End it, and start again."
         ) from error
     finally:
-        running.execute("SET statement_timeout = 0")
+        running.execute(
+            "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', %s, false)", (locks,)
+        )
 
 
 def drop(running: cursor, name: str) -> None:

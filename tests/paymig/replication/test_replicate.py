@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import psycopg2
@@ -104,7 +105,7 @@ def test_what_broke_is_told_by_the_status(stage, spec, deployed):
     assert not report.healthy
     assert "has no slot" in " ".join(report.to_json()["problems"])
     assert "is gone, so changes were lost" in report.broken
-    text = io.StringIO()
+    text = io.io.StringIO()
     RichConsole(file=text, width=200).print(run.table(report))
     assert "public.payments" in text.getvalue()
     assert "problem" in text.getvalue()
@@ -152,11 +153,28 @@ def test_the_time_left_follows_the_pace():
     half = Progress(
         "loading", (TableProgress("a", "loading", 50, 100, 1, 2), TableProgress("b", "waiting", 0, 50, 0, 1))
     )
-    assert seconds_left(half, 50, 10.0) == 20.0
-    assert seconds_left(half, 0, 10.0) is None
-    done = Progress("replicating", (replace(half.tables[0], rows=100),))
-    assert seconds_left(done, 0, 0.0) == 0.0
+    assert seconds_left(half.tables, 50, 10.0) == 20.0
+    assert seconds_left(half.tables[:1], 50, 10.0) == 10.0
+    assert seconds_left(half.tables, 0, 10.0) is None
+    assert seconds_left([replace(half.tables[0], rows=100)], 0, 0.0) == 0.0
+    estimated_too_high = replace(half.tables[0], rows=90, state="replicating")
+    assert seconds_left([estimated_too_high], 0, 9.0) == 0.0
     assert [size(one) for one in (0, 1536, 3 * 2**30)] == ["0 B", "1.5 KiB", "3.0 GiB"]
+
+
+def test_each_table_has_a_bar_its_rows_its_bytes_and_the_time_left():
+    console, screen = Console("text"), io.StringIO()
+    console.err = RichConsole(file=screen, force_terminal=True, width=140)
+    with Bars(console) as bars:
+        for rows in (0, 50):
+            loading = TableProgress("public.payments", "loading", rows, 100, 1024, 2048)
+            bars.update(Progress("loading", (loading, TableProgress("public.refunds", "waiting", 0, 7, 0, 10))))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).splitlines()
+    assert any(re.search(r"public\.payments .* 50/100 +1\.0 KiB/2\.0 KiB +loading +\d+ s", line) for line in shown), (
+        shown
+    )
+    assert any(re.search(r"public\.refunds .* 0/7 +0 B/10 B +waiting *$", line) for line in shown), shown
+    assert any(re.search(r"about \d+ s left", line) for line in shown), shown
 
 
 def test_lines_where_there_is_no_terminal(capsys):
