@@ -14,7 +14,8 @@ from compiler.settings import settings
 from schemas.migration import Migration
 
 # Public certificates: Amazon RDS <region> Root CA RSA2048 G1, behind `rds-ca-rsa2048-g1`, and Amazon Root CA 1 to 4.
-_AUTHORITIES = Path(__file__).with_name("authorities.pem")
+AUTHORITIES = Path(__file__).with_name("authorities.pem")
+"""Of Aurora's certificates in every region, and of its connection pools', as PEM with a comment before each."""
 _BUILTIN = "builtin:"
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 
@@ -166,7 +167,7 @@ def _authorities(section: str) -> tuple[str, ...]:
 @cache
 def _sections() -> Mapping[str, tuple[str, ...]]:
     sections: dict[str, tuple[str, ...]] = {}
-    for part in _AUTHORITIES.read_text(encoding="ascii").split("# ")[1:]:
+    for part in AUTHORITIES.read_text(encoding="ascii").split("# ")[1:]:
         name, _, pem = part.partition("\n")
         sections[name] = (*sections.get(name, ()), pem)
     return sections

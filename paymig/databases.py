@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from paymig.aws import stack
 from paymig.errors import Refused
@@ -33,9 +30,7 @@ _OUTPUTS: Mapping[Role, str] = {
 
 
 class Databases:
-    """The logins of one migration, for as long as the block runs.
-
-    `with Databases(aws, spec) as databases: databases.open("source", "admin")`.
+    """The logins of one migration.
 
     Args:
         aws: where the secrets and the stacks are.
@@ -45,13 +40,6 @@ class Databases:
     def __init__(self, aws: Aws, spec: Spec) -> None:
         self._aws = aws
         self._spec = spec
-        self._folder = tempfile.TemporaryDirectory(prefix="paymig-authorities-")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._folder.cleanup()
 
     def login(self, side: Side, role: Role) -> Login:
         """Return a login with its secret as it is now.
@@ -95,14 +83,15 @@ class Databases:
 
     @cached_property
     def _target(self) -> Server:
-        from compiler.assets import target_authorities
+        from compiler.assets import AUTHORITIES
         from runtime_lambdas.runtime.database import Server
 
         migration = self._spec.migration
-        ca = Path(self._folder.name, "target.pem")
-        ca.write_text(target_authorities(migration.region))
         outputs = self._deployed
-        return Server(outputs["Endpoint"], int(outputs["Port"]), migration.database_name, "verify-full", str(ca))
+        # All of RDS's authorities, not the region's alone: a file of our own would outlive a process that is killed,
+        # and the name that is verified has the region in it.
+        ca = str(AUTHORITIES)
+        return Server(outputs["Endpoint"], int(outputs["Port"]), migration.database_name, "verify-full", ca)
 
     @cached_property
     def _deployed(self) -> Mapping[str, str]:

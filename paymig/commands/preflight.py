@@ -36,11 +36,8 @@ def command(
 
     loaded = load(spec, environment)
     aws = Aws.for_spec(loaded.migration.region, profile, region, endpoint_url)
-    with Databases(aws, loaded) as databases:
-        if in_aws:
-            seen = look.from_aws(aws, databases, loaded.migration)
-        else:
-            seen = look.from_here(databases, loaded.migration)
+    databases = Databases(aws, loaded)
+    seen = look.from_aws(aws, databases, loaded.migration) if in_aws else look.from_here(databases, loaded.migration)
     findings = [*judge.judge(seen.case), *seen.unseen]
     if output == "json":
         click.echo(judge.as_json(loaded, findings))

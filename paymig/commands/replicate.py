@@ -28,12 +28,12 @@ def start_command(at: Operation, why: str) -> None:
     from paymig.replication.engines import engine_for
     from paymig.replication.run import start
 
-    with Databases(at.aws, at.spec) as databases:
-        engine = engine_for(at.migration, databases, at.aws)
-        try:
-            start(engine, at.journal, databases, at.migration, at.console, why).show(at.console)
-        finally:
-            engine.close()
+    databases = Databases(at.aws, at.spec)
+    engine = engine_for(at.migration, databases, at.aws)
+    try:
+        start(engine, at.journal, databases, at.migration, at.console, why).show(at.console)
+    finally:
+        engine.close()
 
 
 @command.command("status", epilog="Example: paymig replicate status --format json")
@@ -49,12 +49,12 @@ def status_command(at: Operation) -> int:
     from paymig.replication.engines import engine_for
     from paymig.replication.run import look
 
-    with Databases(at.aws, at.spec) as databases:
-        engine = engine_for(at.migration, databases, at.aws)
-        try:
-            report = look(engine, at.journal)
-        finally:
-            engine.close()
+    databases = Databases(at.aws, at.spec)
+    engine = engine_for(at.migration, databases, at.aws)
+    try:
+        report = look(engine, at.journal)
+    finally:
+        engine.close()
     report.show(at.console)
     return 0 if report.healthy else UNHEALTHY
 
@@ -74,9 +74,9 @@ def stop_command(at: Operation, retire: bool, yes: bool, why: str) -> None:
     from paymig.replication.engines import engine_for
     from paymig.replication.run import stop
 
-    with Databases(at.aws, at.spec) as databases:
-        engine = engine_for(at.migration, databases, at.aws)
-        try:
-            stop(engine, at.journal, at.console, retire=retire, yes=yes, why=why).show(at.console)
-        finally:
-            engine.close()
+    databases = Databases(at.aws, at.spec)
+    engine = engine_for(at.migration, databases, at.aws)
+    try:
+        stop(engine, at.journal, at.console, retire=retire, yes=yes, why=why).show(at.console)
+    finally:
+        engine.close()

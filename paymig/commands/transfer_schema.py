@@ -29,8 +29,8 @@ def command(at: Operation, section: Literal["pre-data", "post-data"], why: str) 
     from paymig.databases import Databases
     from paymig.schema_transfer.run import transfer_schema
 
-    with Databases(at.aws, at.spec) as databases:
-        done = transfer_schema(at.journal, databases, section, why)
+    databases = Databases(at.aws, at.spec)
+    done = transfer_schema(at.journal, databases, section, why)
     lines = [f"{section}: the target lacked nothing"]
     if done.outcome == "made":
         lines = [f"{section}: {done.objects} objects made with pg_dump {done.major}; the target is as the source"]

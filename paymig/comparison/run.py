@@ -72,7 +72,8 @@ def compare(at: Operation, wishes: Wishes, file: Path | None) -> Report:
         leader=journal.writer().side,
     )
     try:
-        with Databases(at.aws, at.spec) as databases, show.progress(at.console) as watch:
+        databases = Databases(at.aws, at.spec)
+        with show.progress(at.console) as watch:
             source, target = databases.login("source", "application").open, databases.login("target", "validation").open
             kept = Folder(wishes.resume) if wishes.resume else None
             tables = at.migration.replication.tables

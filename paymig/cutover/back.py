@@ -76,14 +76,14 @@ def _demand_replication(at: Operation) -> None:
     from paymig.replication.engines import engine_for
     from runtime_lambdas.runtime.replication.engine import ReplicationError
 
-    with Databases(at.aws, at.spec) as logins:
-        back = engine_for(at.migration, logins, at.aws).reverse()
-        try:
-            why = "" if back.lag().arrived else "a beat of the target does not arrive"
-        except ReplicationError as error:
-            why = str(error)
-        finally:
-            back.close()
+    logins = Databases(at.aws, at.spec)
+    back = engine_for(at.migration, logins, at.aws).reverse()
+    try:
+        why = "" if back.lag().arrived else "a beat of the target does not arrive"
+    except ReplicationError as error:
+        why = str(error)
+    finally:
+        back.close()
     if why:
         lost = driver.loss(at)
         raise Refused(

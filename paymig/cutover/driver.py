@@ -128,12 +128,12 @@ def finish(at: Operation, outcome: Outcome) -> None:
 def _databases(at: Operation) -> Iterator[tuple[Databases, Settings]]:
     place = Place(at.aws.client("dynamodb"), at.journal.table, at.migration.full_name)
     settings = replace(settings_of(at.migration), since=place.cut)
-    with Logins(at.aws, at.spec) as logins:
-        databases = Databases(logins, engine_for(at.migration, logins, at.aws), settings)
-        try:
-            yield databases, settings
-        finally:
-            databases.close()
+    logins = Logins(at.aws, at.spec)
+    databases = Databases(logins, engine_for(at.migration, logins, at.aws), settings)
+    try:
+        yield databases, settings
+    finally:
+        databases.close()
 
 
 def turn_traffic(at: Operation, wish: Wish, why: str) -> None:

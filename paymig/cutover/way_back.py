@@ -56,12 +56,12 @@ def way_back(at: Operation) -> WayBack:
     """Look at the replication from the target to the source; a beat is written on the target."""
     try:
         recorded = recorded_identity(at.journal.entries())
-        with Databases(at.aws, at.spec) as logins:
-            back = engine_for(at.migration, logins, at.aws).reverse()
-            try:
-                return judge(back, recorded)
-            finally:
-                back.close()
+        logins = Databases(at.aws, at.spec)
+        back = engine_for(at.migration, logins, at.aws).reverse()
+        try:
+            return judge(back, recorded)
+        finally:
+            back.close()
     except (psycopg2.Error, PaymigError, BotoCoreError, ClientError) as error:
         reason = str(error).strip().partition("\n")[0]
         return WayBack(None, f"the replication to the source can't be looked at from here: {reason}")

@@ -39,7 +39,8 @@ def marker(play: Play, timeout: float) -> float:
     Raises:
         PaymigError: it did not arrive.
     """
-    with Databases(play.stage.aws, play.spec) as databases, _ways(play.migration, databases) as ways:
+    databases = Databases(play.stage.aws, play.spec)
+    with _ways(play.migration, databases) as ways:
         try:
             return ways[play.writer()].marker(timeout).seconds
         except ReplicationError as error:
@@ -66,16 +67,16 @@ class LagWatch:
         self._thread.join(15)
 
     def _run(self) -> None:
-        with Databases(self._play.stage.aws, self._play.spec) as databases:
-            while not self._over.is_set():
-                # A server that died ends the connections; the next ones are made anew.
-                with suppress(*_UNMEASURABLE), _ways(self._play.migration, databases) as ways:
-                    while not self._over.wait(_BEAT):
-                        lag = ways[self._play.writer()].lag(_LONGEST)
-                        self._note(time.time(), lag.seconds * 1000 if lag.arrived else None)
-                    return
-                self._note(time.time(), None)
-                self._over.wait(_BEAT)
+        databases = Databases(self._play.stage.aws, self._play.spec)
+        while not self._over.is_set():
+            # A server that died ends the connections; the next ones are made anew.
+            with suppress(*_UNMEASURABLE), _ways(self._play.migration, databases) as ways:
+                while not self._over.wait(_BEAT):
+                    lag = ways[self._play.writer()].lag(_LONGEST)
+                    self._note(time.time(), lag.seconds * 1000 if lag.arrived else None)
+                return
+            self._note(time.time(), None)
+            self._over.wait(_BEAT)
 
 
 _UNMEASURABLE = (ReplicationError, psycopg2.Error, ClientError)

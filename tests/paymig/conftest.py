@@ -51,10 +51,10 @@ def replicating(stage: Stage, spec: Spec, deploy, monkeypatch):
     deploy(spec)
     execute(stage.target_dsn, SCHEMA.read_text())
     execute(stage.source_dsn, PAY.format("before"))
-    with Databases(stage.aws, spec) as databases:
-        engine = engine_for(spec.migration, databases, stage.aws)
-        journal = open_journal(stage.aws, spec.migration.full_name)
-        assert run.start(engine, journal, databases, spec.migration, Console("json")).healthy
-        weights.write(stage.aws, record_of(spec.migration), Weights.to_new(100))
-        yield databases
-        engine.close()
+    databases = Databases(stage.aws, spec)
+    engine = engine_for(spec.migration, databases, stage.aws)
+    journal = open_journal(stage.aws, spec.migration.full_name)
+    assert run.start(engine, journal, databases, spec.migration, Console("json")).healthy
+    weights.write(stage.aws, record_of(spec.migration), Weights.to_new(100))
+    yield databases
+    engine.close()

@@ -25,9 +25,9 @@ def compare(stage, spec, deploy, monkeypatch, capsys):
     for name, value in stage.embedded.environment().items():
         monkeypatch.setenv(name, value)
     deploy(spec)
-    with Databases(stage.aws, spec) as databases:
-        login = databases.login("target", "validation")
-        stage.target.create_role(login.user, login.secret["password"])
+    databases = Databases(stage.aws, spec)
+    login = databases.login("target", "validation")
+    stage.target.create_role(login.user, login.secret["password"])
     run(stage.target_dsn, SCHEMA.read_text() + f"; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {login.user}")
     for dsn in (stage.source_dsn, stage.target_dsn):
         run(dsn, FILL)

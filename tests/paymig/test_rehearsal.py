@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from paymig.commands.runbook import command as runbook
+from tests.processes import PAYMIG
 
 SPECS = Path(__file__).parents[2] / "specs"
 QUICK = ["--rate", "30", "--rows", "500", "--duration", "1"]
@@ -31,7 +31,7 @@ def folder():
 
 def start(folder, *arguments, **more):
     return subprocess.Popen(
-        [sys.executable, "-m", "paymig", "rehearse", *arguments],
+        [*PAYMIG, "rehearse", *arguments],
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -51,7 +51,7 @@ def left_behind(folder):
 
 
 def wait_until_clean(folder):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (left := left_behind(folder)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return left
@@ -96,7 +96,6 @@ def test_a_rehearsal_ends_with_the_proof(folder, name):
     assert len(commands) - rehearsed == told.output.count("did not type it") == (0 if name == "payments" else 3)
 
 
-@pytest.mark.campaign
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_nothing_is_left_of_a_rehearsal_that_is_ended(folder, number, code):
     running = start(folder, str(SPECS / "payments.yaml"), *QUICK, start_new_session=True)
@@ -105,6 +104,6 @@ def test_nothing_is_left_of_a_rehearsal_that_is_ended(folder, number, code):
             break
     assert left_behind(folder)
     os.kill(running.pid, number)
-    running.communicate(timeout=60)
+    running.communicate(timeout=120)
     assert running.returncode == code
     assert wait_until_clean(folder) == []

@@ -154,5 +154,5 @@ class Machine:
 
 
 def writers(stage, spec, key):
-    with Logins(another(stage), spec) as logins:
-        return [side for side in ("source", "target") if may_pay(logins, side, f"{side} {key}")]
+    logins = Logins(another(stage), spec)
+    return [side for side in ("source", "target") if may_pay(logins, side, f"{side} {key}")]

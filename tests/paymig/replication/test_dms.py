@@ -87,10 +87,10 @@ def migration(request, stage):
         "INSERT INTO payments (idempotency_key, request_digest, merchant, amount, currency, status)"
         " SELECT i::text, 'd', 'Zoë', i, 'EUR', 'captured' FROM generate_series(1, 50) i",
     )
-    with Databases(stage.aws, spec) as databases:
-        engine = engine_for(spec.migration, databases, stage.aws)
-        yield spec.migration, engine, open_journal(stage.aws, spec.migration.full_name), databases
-        engine.close()
+    databases = Databases(stage.aws, spec)
+    engine = engine_for(spec.migration, databases, stage.aws)
+    yield spec.migration, engine, open_journal(stage.aws, spec.migration.full_name), databases
+    engine.close()
 
 
 @pytest.mark.parametrize("migration", ["an instance", "serverless"], indirect=True)
@@ -203,18 +203,19 @@ def test_a_database_that_dms_does_not_reach_is_named(stage, spec, deploy):
     deploy(spec)
     execute(stage.target_dsn, SCHEMA)
     arn = spec.migration.source.database.admin
-    with Databases(stage.aws, spec) as databases:
-        engine = engine_for(spec.migration, databases, stage.aws)
-        secrets = stage.aws.client("secretsmanager")
-        value = secrets.get_secret_value(SecretId=arn)["SecretString"]
-        secrets.put_secret_value(SecretId=arn, SecretString=value.replace("127.0.0.1", "db.example.com"))
-        with pytest.raises(NotReady, match=r"does not reach its source endpoint.*db\.example\.com"):
-            engine._load.connect()
-        engine.close()
+    databases = Databases(stage.aws, spec)
+    engine = engine_for(spec.migration, databases, stage.aws)
+    secrets = stage.aws.client("secretsmanager")
+    value = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    secrets.put_secret_value(SecretId=arn, SecretString=value.replace("127.0.0.1", "db.example.com"))
+    with pytest.raises(NotReady, match=r"does not reach its source endpoint.*db\.example\.com"):
+        engine._load.connect()
+    engine.close()
 
 
 def test_without_a_deploy_there_is_no_task(stage, spec):
-    with Databases(stage.aws, spec) as databases, pytest.raises(Refused, match="has no DMS task yet"):
+    databases = Databases(stage.aws, spec)
+    with pytest.raises(Refused, match="has no DMS task yet"):
         engine_for(spec.migration, databases, stage.aws)
 
 

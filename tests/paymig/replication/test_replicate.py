@@ -42,10 +42,10 @@ def deployed(stage, spec, deploy):
         "INSERT INTO payments (idempotency_key, request_digest, merchant, amount, currency, status)"
         f" SELECT i::text, 'd', 'Zoë', i, 'EUR', 'captured' FROM generate_series(1, {ROWS}) i",
     )
-    with Databases(stage.aws, spec) as databases:
-        engine = engine_for(spec.migration, databases, stand_in="logical")
-        yield engine, open_journal(stage.aws, spec.migration.full_name), databases
-        engine.close()
+    databases = Databases(stage.aws, spec)
+    engine = engine_for(spec.migration, databases, stand_in="logical")
+    yield engine, open_journal(stage.aws, spec.migration.full_name), databases
+    engine.close()
 
 
 def test_from_an_empty_target_to_the_end_and_again(stage, spec, deployed, capsys):
@@ -133,11 +133,11 @@ def test_a_writer_that_has_moved_is_refused(stage, spec, deployed):
 def test_a_database_that_is_away_is_named(stage, spec, deploy):
     deploy(spec)
     stage.source.stop()
-    with Databases(stage.aws, spec) as databases:
-        engine = engine_for(spec.migration, databases, stand_in="logical")
-        journal = open_journal(stage.aws, spec.migration.full_name)
-        with pytest.raises(Refused, match="can't be reached from here"):
-            run.start(engine, journal, databases, spec.migration, Console("json"))
+    databases = Databases(stage.aws, spec)
+    engine = engine_for(spec.migration, databases, stand_in="logical")
+    journal = open_journal(stage.aws, spec.migration.full_name)
+    with pytest.raises(Refused, match="can't be reached from here"):
+        run.start(engine, journal, databases, spec.migration, Console("json"))
     assert journal.entries is not None
     assert [one.kind for one in journal.entries() if one.step == "make the target's tables"] == ["intent", "failed"]
 

@@ -61,13 +61,13 @@ def test_what_died_in_the_middle_is_finished_by_the_next_run(stage, deploy, spec
         real(*arguments)
         raise psycopg2.OperationalError("the connection was lost")
 
-    with Databases(stage.aws, spec) as databases:
-        monkeypatch.setattr(run, "transfer", dying)
-        with pytest.raises(Refused, match="the connection was lost"):
-            run.transfer_schema(journal, databases, "pre-data")
-        monkeypatch.setattr(run, "transfer", real)
-        assert run.transfer_schema(journal, databases, "pre-data").outcome == "unchanged"
-        control = journal.writer()
-        monkeypatch.setattr(type(journal), "writer", lambda _: replace(control, side="target"))
-        with pytest.raises(Refused, match="the target is the writer"):
-            run.transfer_schema(journal, databases, "post-data")
+    databases = Databases(stage.aws, spec)
+    monkeypatch.setattr(run, "transfer", dying)
+    with pytest.raises(Refused, match="the connection was lost"):
+        run.transfer_schema(journal, databases, "pre-data")
+    monkeypatch.setattr(run, "transfer", real)
+    assert run.transfer_schema(journal, databases, "pre-data").outcome == "unchanged"
+    control = journal.writer()
+    monkeypatch.setattr(type(journal), "writer", lambda _: replace(control, side="target"))
+    with pytest.raises(Refused, match="the target is the writer"):
+        run.transfer_schema(journal, databases, "post-data")
