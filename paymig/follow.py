@@ -1,6 +1,7 @@
 """Following what CloudFormation does to its end, and saying why where it ends badly."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from compiler.compile import Compiled
@@ -32,8 +33,9 @@ class Watch:
             Overtaken: somebody else changed the stack first.
         """
         follower = Follower(self.aws, proposed.stack_id)
-        change_set.execute(self.aws, proposed)
-        self._follow(proposed.stack_name, proposed.stack_id, follower.events(proposed.stack_id))
+        with self._interruptible(proposed.stack_name):
+            change_set.execute(self.aws, proposed)
+            self._follow(proposed.stack_name, proposed.stack_id, follower.events(proposed.stack_id))
 
     def settle(self, name: str) -> bool:
         """Follow what is under way on a stack, from its beginning, whoever started it.
@@ -48,19 +50,25 @@ class Watch:
         if found is None or not found.busy:
             return False
         self.console.say(f"Stack {name} is {found.status}: following what is under way")
-        follower = Follower(self.aws, found.id, under_way=True)
-        self._follow(name, found.id, follower.events(found.id))
+        with self._interruptible(name):
+            follower = Follower(self.aws, found.id, under_way=True)
+            self._follow(name, found.id, follower.events(found.id))
         return True
 
-    def _follow(self, name: str, stack_id: str, coming: Iterable[Event]) -> None:
+    @contextmanager
+    def _interruptible(self, name: str) -> Iterator[None]:
+        """Whoever stops following, even before the first event, learns that the stack does not stop."""
         try:
-            events = show(self.console, name, coming)
+            yield
         except KeyboardInterrupt:
             self.console.say(
                 f"Stopped following. Stack {name} goes on in AWS; to follow it again: paymig deploy. "
                 "To look at it: paymig status."
             )
             raise
+
+    def _follow(self, name: str, stack_id: str, coming: Iterable[Event]) -> None:
+        events = show(self.console, name, coming)
         ended = stack.describe(self.aws, stack_id)
         if ended is None:
             raise change_set.overtaken(name)

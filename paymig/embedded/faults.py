@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ class Fault:
         stack_name: The stack that holds the resource, or the beginning of its name (nested stacks have
             generated endings).
         operation: "create", "update" or "delete"; empty for all three.
-        delay: Seconds the operation takes longer.
+        delay: Seconds the operation takes longer; it ends at once when other faults are put in force.
         error: When given, the operation fails with this reason, after the delay.
         times: How many operations are affected; 0 means all.
     """
@@ -65,9 +65,12 @@ class FaultTable:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._used: list[int] = []
+        self._over = threading.Event()
 
     def replace(self, faults: list[Fault]) -> None:
-        """Put these in force and forget the former ones."""
+        """Put these in force and forget the former ones, whose delays end."""
+        self._over.set()
+        self._over = threading.Event()
         self._faults = faults
         self._used = [0] * len(faults)
 
@@ -77,14 +80,15 @@ class FaultTable:
         return bool(self._faults)
 
     def strike(self, operation: str, resource_type: str, logical_id: str, stack_name: str) -> None:
-        """Apply every matching fault: sleep for the delays, then raise the first error as RuntimeError."""
+        """Apply every matching fault: wait for the delays, then raise the first error as RuntimeError."""
+        over = self._over
         struck = []
         for index, fault in enumerate(self._faults):
             exhausted = fault.times and self._used[index] >= fault.times
             if not exhausted and fault.matches(operation, resource_type, logical_id, stack_name):
                 self._used[index] += 1
                 struck.append(fault)
-        time.sleep(sum(fault.delay for fault in struck))
+        over.wait(sum(fault.delay for fault in struck))
         for fault in struck:
             if fault.error:
                 raise RuntimeError(fault.error)

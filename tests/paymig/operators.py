@@ -19,7 +19,8 @@ from paymig.traffic import Move, Shifter
 from runtime_lambdas.runtime.journal.approvals import SWITCHOVER
 from runtime_lambdas.runtime.journal.entry import Entry
 
-PATIENCE = 30
+PATIENCE = 300
+"""Seconds after which nothing more is expected, on a machine that has much else to do."""
 BOB = "arn:aws:iam::111122223333:user/bob"
 
 

@@ -10,7 +10,7 @@ from paymig.deploy import record_of, tags_of
 from paymig.embedded.faults import Fault
 from paymig.journal.opening import open_journal
 from runtime_lambdas.runtime.journal.lease import LeaseLost
-from tests.paymig.operators import Operator, another, history, paused, shift
+from tests.paymig.operators import PATIENCE, Operator, another, history, paused, shift
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def alarm(deploy, spec, stage):
 def until(holds, what: str) -> None:
     started = time.monotonic()
     while not holds():
-        assert time.monotonic() - started < 30, what
+        assert time.monotonic() - started < PATIENCE, what
         time.sleep(0.05)
 
 
@@ -49,7 +49,7 @@ def test_an_alarm_beats_a_shift_that_is_about_to_write_or_to_read_back(stage, sp
     alice = another(stage)
     with paused(alice, "route53", call) as (reached, go_on):
         late = Operator(lambda: shift(alice, spec, 50))
-        assert reached.wait(30)
+        assert reached.wait(PATIENCE)
         alarm()
         until(lambda: history(stage.aws, spec)[-1][0::2] == ("rollback", "done"), "no rollback")
         go_on.set()

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import subprocess
-import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +26,11 @@ from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import open_stage
 from runtime_lambdas.runtime.journal.lease import LeaseLost
 from schemas.load import load
-from tests.paymig.operators import Operator, another, history, hooked, live, paused
+from tests.paymig.operators import PATIENCE, Operator, another, history, hooked, live, paused
+from tests.processes import PAYMIG
 
-PATIENCE = 30
+FOREVER = 600
+"""Seconds that an operation takes unless its fault is lifted."""
 
 
 def with_memory(spec, mebibytes: int):
@@ -36,8 +38,21 @@ def with_memory(spec, mebibytes: int):
     return replace(spec, migration=spec.migration.model_copy(update={"api": api}))
 
 
-def deploy(aws, spec, **options):
-    return Deployer(aws, spec, compile_spec(spec), Console(), **options).run(yes=True)
+def deploy(aws, spec, console=None, **options):
+    return Deployer(aws, spec, compile_spec(spec), console or Console(), **options).run(yes=True)
+
+
+class Following(Console):
+    """Tells when its deploy begins to follow another one's operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+
+    def say(self, line) -> None:
+        super().say(line)
+        if "following what is under way" in str(line):
+            self.reached.set()
 
 
 @pytest.fixture(scope="module")
@@ -61,27 +76,31 @@ def until_busy(aws, spec) -> None:
         time.sleep(0.02)
 
 
-def test_a_second_deploy_follows_the_one_under_way(deployed, slow, spec, capsys):
-    changed = with_memory(spec, 1280)
-    slow(Fault(logical_id="Function", operation="update", delay=1.5))
-    first = Operator(lambda: deploy(another(deployed), changed))
+def deploy_beside(deployed, slow, spec, fault: Fault):
+    """Deploy while another deploy of the same waits at a fault; lift it when the second follows the first."""
+    slow(fault)
+    first = Operator(lambda: deploy(another(deployed), spec))
     until_busy(deployed.aws, spec)
-    second = deploy(another(deployed), changed)
-    assert first.end().outcome == "updated"
+    console = Following()
+    second = Operator(lambda: deploy(another(deployed), spec, console))
+    assert console.reached.wait(PATIENCE)
+    slow()
+    return first.end(), second.end()
+
+
+def test_a_second_deploy_follows_the_one_under_way(deployed, slow, spec, capsys):
+    fault = Fault(logical_id="Function", operation="update", delay=FOREVER)
+    first, second = deploy_beside(deployed, slow, with_memory(spec, 1280), fault)
+    assert first.outcome == "updated"
     assert (second.outcome, second.change_set) == ("followed", None)
-    said = capsys.readouterr().err
-    assert "Another deploy is at work" in said
-    assert "following what is under way" in said
+    assert "Another deploy is at work" in capsys.readouterr().err
 
 
 def test_a_follower_hears_of_the_failure_and_its_cause(deployed, slow, spec):
-    changed = with_memory(spec, 1536)
-    slow(Fault(logical_id="Function", operation="update", delay=1.0, error="the fault of this test", times=1))
-    first = Operator(lambda: deploy(another(deployed), changed))
-    until_busy(deployed.aws, spec)
-    with pytest.raises(StackFailed, match="the fault of this test"):
-        deploy(another(deployed), changed)
-    assert isinstance(first.end(), StackFailed)
+    fault = Fault(logical_id="Function", operation="update", delay=FOREVER, error="the fault of this test", times=1)
+    for ended in deploy_beside(deployed, slow, with_memory(spec, 1536), fault):
+        assert isinstance(ended, StackFailed), ended
+        assert "the fault of this test" in ended.message
 
 
 def test_two_first_deploys_at_once_end_with_one_stack(stage, spec):
@@ -143,9 +162,9 @@ def test_whenever_another_first_deploy_comes_between_there_is_one_bootstrap_stac
     assert calls > 8
 
 
-def command(stage, spec, *arguments: str) -> subprocess.Popen:
+def command(stage, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "paymig", *arguments],
+        [*PAYMIG, *arguments],
         env={**os.environ, **stage.embedded.environment()},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -153,23 +172,23 @@ def command(stage, spec, *arguments: str) -> subprocess.Popen:
     )
 
 
-@pytest.mark.campaign
 def test_ctrl_c_stops_following_and_the_next_deploy_goes_on(stage, spec):
-    stage.embedded.faults(Fault(logical_id="Cluster", operation="create", delay=6))
-    left = command(stage, spec, "deploy", spec.file, "--yes", "--format", "json")
-    until_busy(stage.aws, spec)
-    time.sleep(0.5)
+    stage.embedded.faults(Fault(logical_id="Cluster", operation="create", delay=FOREVER))
+    left = command(stage, "deploy", spec.file, "--yes", "--format", "json")
+    assert any(json.loads(line)["logical_id"] == "Cluster" for line in left.stdout)
     left.send_signal(signal.SIGINT)
-    out, err = left.communicate(timeout=PATIENCE)
+    _, err = left.communicate(timeout=PATIENCE)
     assert left.returncode == 130, err
     assert f"Stack {spec.migration.full_name} goes on in AWS; to follow it again: paymig deploy" in err
     assert not open_journal(stage.aws, spec.migration.full_name).lease().held
     assert stack.describe(stage.aws, spec.migration.full_name).status == "CREATE_IN_PROGRESS"
 
-    resumed = command(stage, spec, "deploy", spec.file, "--yes", "--format", "json")
-    out, err = resumed.communicate(timeout=PATIENCE)
+    resumed = command(stage, "deploy", spec.file, "--yes", "--format", "json")
+    lines = [json.loads(resumed.stdout.readline())]
+    stage.embedded.faults()
+    lines += [json.loads(line) for line in resumed.stdout]
+    _, err = resumed.communicate(timeout=PATIENCE)
     assert resumed.returncode == 0, err
-    lines = [json.loads(line) for line in out.splitlines()]
     assert lines[-1]["event"] == "result"
     assert lines[-1]["outcome"] == "followed"
     events = [line for line in lines if line["event"] == "resource"]
