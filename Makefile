@@ -64,8 +64,8 @@ generate: $(STAMP) ## Rewrite the generated files: JSON Schema, reference, golde
 scan: $(STAMP) ## Run all security scanners over the compiled examples (installs them; needs node and npm)
 	@$(BIN)/python -m tests.scan
 
-campaign: $(STAMP) ## Fail every AWS call of every command in every way, and try 1,000 generated specs (hours)
-	@$(BIN)/pytest tests/paymig/test_failures_of_aws.py tests/paymig/test_deploy_again.py tests/paymig/test_rehearsal.py -m campaign
+campaign: $(STAMP) ## End every command at every AWS call in every way, and try 1,000 generated specs (hours)
+	@$(BIN)/pytest -s tests/paymig/test_failures_of_aws.py -m campaign 2>/dev/null
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/runtime_lambdas/comparison/test_properties.py
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest -s tests/runtime_lambdas/test_moves.py tests/runtime_lambdas/switchover/test_crashes.py
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/compiler/test_properties.py tests/compiler/test_plan.py -k "any_spec or sound or order or cause"

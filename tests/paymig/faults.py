@@ -11,8 +11,10 @@ from botocore.httpsession import URLLib3Session
 
 from paymig.aws.session import Aws
 
-MODES = ("throttled", "broken", "expired", "denied", "lost", "late")
-"""`lost` and `late`: the call takes effect, but its answer does not arrive."""
+REPEATED = ("throttled", "broken", "lost", "late")
+"""The SDK repeats the call. `lost` and `late`: it takes effect, but its answer does not arrive."""
+
+MODES = (*REPEATED, "expired", "denied")
 
 DEATHS = ("before", "after")
 """The process is killed right before a call is sent, or right after it took effect."""
@@ -30,7 +32,7 @@ class Faults:
 
     def __init__(self, aws: Aws) -> None:
         self.calls: list[str] = []
-        self._strike: tuple[int, str] | None = None
+        self._strike: tuple[int | None, str, Callable[[], object]] | None = None
         self._http = URLLib3Session()
         make: Callable[[str], Any] = aws.client
         hooked: dict[str, Any] = {}
@@ -43,10 +45,13 @@ class Faults:
 
         aws.client = client
 
-    def arm(self, index: int, mode: str) -> None:
-        """Make call number `index`, counted from 0 from now on, fail once."""
+    def arm(self, index: int | None, mode: str, hit: Callable[[], object] = lambda: None) -> None:
+        """Make call number `index`, counted from 0 from now on, fail once; call `hit` right before.
+
+        Without an index every call fails once: the first of each two that are sent, since it is repeated.
+        """
         self.calls.clear()
-        self._strike = (index, mode)
+        self._strike = (index, mode, hit)
 
     def disarm(self) -> None:
         self.calls.clear()
@@ -55,9 +60,12 @@ class Faults:
     def _before_send(self, request: Any, event_name: str, **_: Any) -> Any:
         index = len(self.calls)
         self.calls.append(event_name.partition(".")[2])
-        if self._strike is None or self._strike[0] != index:
+        if self._strike is None:
             return None
-        mode = self._strike[1]
+        at, mode, hit = self._strike
+        if index % 2 if at is None else index != at:
+            return None
+        hit()
         if mode == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         if mode in _ANSWERS:
@@ -74,6 +82,8 @@ def _answer(request: Any, event_name: str, status: int, code: str, json_code: st
     if "dynamodb" in event_name:
         body = f'{{"__type": "{json_code}", "message": "{message}"}}'
     elif "s3" in event_name:
+        if code == "Throttling":
+            status, code = 503, "SlowDown"
         body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     else:
         body = (

@@ -1,6 +1,7 @@
 """Several operators of one migration, and calls that wait or fail at will."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
@@ -105,6 +106,14 @@ class Operator(threading.Thread):
         self.join(PATIENCE)
         assert not self.is_alive()
         return self.outcome
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for something to hold; `what` says what is wrong when it never does."""
+    started = time.monotonic()
+    while not holds():
+        assert time.monotonic() - started < PATIENCE, what
+        time.sleep(0.05)
 
 
 def history(aws: Aws, spec: Any) -> list[tuple[str, str, str]]:

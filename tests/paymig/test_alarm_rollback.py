@@ -10,7 +10,7 @@ from paymig.deploy import record_of, tags_of
 from paymig.embedded.faults import Fault
 from paymig.journal.opening import open_journal
 from runtime_lambdas.runtime.journal.lease import LeaseLost
-from tests.paymig.operators import PATIENCE, Operator, another, history, paused, shift
+from tests.paymig.operators import PATIENCE, Operator, another, history, paused, shift, until
 
 
 @pytest.fixture
@@ -22,13 +22,6 @@ def alarm(deploy, spec, stage):
         stage.aws.client("cloudwatch").set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
 
     return set_off
-
-
-def until(holds, what: str) -> None:
-    started = time.monotonic()
-    while not holds():
-        assert time.monotonic() - started < PATIENCE, what
-        time.sleep(0.05)
 
 
 def test_an_alarm_takes_the_traffic_back_and_the_journal_tells(stage, spec, alarm):

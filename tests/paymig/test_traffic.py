@@ -20,7 +20,18 @@ from paymig.rehearsal.stage import open_stage
 from paymig.rollback import roll_back
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.journal.lease import LeaseHeld, LeaseLost
-from tests.paymig.operators import Operator, another, history, hooked, live, paused, shift, unreachable
+from tests.paymig.operators import (
+    PATIENCE,
+    Operator,
+    another,
+    history,
+    hooked,
+    live,
+    paused,
+    shift,
+    unreachable,
+    until,
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +77,7 @@ def test_of_two_threads_one_shifts_and_the_other_hears_who_does(stage, spec):
     alice, bob = another(stage), another(stage)
     with paused(alice, "route53", "GetChange") as (reached, go_on):
         first = Operator(lambda: go(alice, spec, 10))
-        assert reached.wait(30)
+        assert reached.wait(PATIENCE)
         with pytest.raises(LeaseHeld, match="`paymig shift`") as held:
             go(bob, spec, 50)
         assert alice.caller() in held.value.message
@@ -76,16 +87,18 @@ def test_of_two_threads_one_shifts_and_the_other_hears_who_does(stage, spec):
     assert go(bob, spec, 50).before == Weights(90, 10)
 
 
-SLOW_SHIFT = """
-import sys, time
+WAITING_SHIFT = """
+import sys
 from paymig.aws.session import Aws
 from paymig.cli import main
 make = Aws._make_client
-def slow(self, service):
+def wait(**_):
+    sys.stdin.readline()
+def waiting(self, service):
     client = make(self, service)
-    client.meta.events.register("before-send.route53.ChangeResourceRecordSets", lambda **_: time.sleep(2))
+    client.meta.events.register("before-send.route53.ChangeResourceRecordSets", wait)
     return client
-Aws._make_client = slow
+Aws._make_client = waiting
 from paymig.gates import judge
 judge.judge = lambda *_: lambda _: ()
 main(sys.argv[1:])
@@ -93,14 +106,25 @@ main(sys.argv[1:])
 
 
 def test_of_two_processes_one_shifts_and_the_other_hears_who_does(stage, spec):
-    command = [sys.executable, "-c", SLOW_SHIFT, "shift", spec.file, "--yes", "--no-bake", "--format", "json", "--to"]
-    processes = [
-        subprocess.Popen(
-            [*command, share], env=environment(stage), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for share in ("10", "50")
+    """Whichever comes first holds the lease and waits before it writes, until the other one has been refused."""
+    command = [
+        sys.executable,
+        "-c",
+        WAITING_SHIFT,
+        "shift",
+        spec.file,
+        "--yes",
+        "--no-bake",
+        "--format",
+        "json",
+        "--to",
     ]
-    ended = [(process.communicate(timeout=60), process.returncode) for process in processes]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    processes = [
+        subprocess.Popen([*command, share], env=environment(stage), text=True, **pipes) for share in ("10", "50")
+    ]
+    until(lambda: any(process.poll() is not None for process in processes), "neither is refused")
+    ended = [(process.communicate("go on\n", timeout=PATIENCE), process.returncode) for process in processes]
     assert sorted(code for _, code in ended) == [0, 3], ended
     for (out, err), code in ended:
         if code == 0:
@@ -119,7 +143,7 @@ def test_a_rollback_beats_a_shift_that_is_about_to_write(stage, spec, start):
     alice, bob = another(stage), another(stage)
     with paused(alice, "route53", "ChangeResourceRecordSets") as (reached, go_on):
         late = Operator(lambda: go(alice, spec, 50))
-        assert reached.wait(30)
+        assert reached.wait(PATIENCE)
         assert back(bob, spec).after == Weights(100, 0)
         go_on.set()
         stopped = late.end()
