@@ -37,7 +37,7 @@ class Stage:
         self.pair = pair
         self._aws = aws
         self.dynamodb = self.connect("dynamodb")
-        self.table = f"journal-{next(_numbers)}"
+        self.table = f"moves-{next(_numbers)}"
         self.settings = Settings(pair.name, INCLUDE, (), sequence_gap=1000, pause_budget=10.0)
         self.dynamodb.create_table(
             TableName=self.table,
