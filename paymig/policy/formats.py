@@ -9,7 +9,7 @@ from compiler.json_text import to_json
 from paymig.policy import people, service_role
 from paymig.policy.places import ANYWHERE
 from paymig.policy.places import service_role as role_name
-from paymig.policy.rights import FREE, RIGHTS
+from paymig.policy.rights import FREE, rights_for
 from paymig.policy.statements import LARGEST, Statement, document, size, split
 
 FOR: Mapping[str, Callable[[Compiled], list[Statement]]] = {
@@ -86,7 +86,7 @@ def as_markdown(compiled: Compiled, who: str) -> str:
             "|---|---|---|---|",
         ]
         shown = {action for one in statements for action in one.actions}
-        for right in sorted(RIGHTS):
+        for right in sorted(rights_for(compiled.migration)):
             if right.action in shown:
                 call = f"`{right.because}`" if right.because else ""
                 lines.append(f"| `{right.action}` | {right.place} | {right.commands} | {call} |")

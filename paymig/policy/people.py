@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from compiler.compile import Compiled
 from paymig.policy.places import places
-from paymig.policy.rights import DETECTION, RIGHTS, Right
+from paymig.policy.rights import DETECTION, Right, rights_for
 from paymig.policy.service_role import bound, wanted
 from paymig.policy.statements import Statement
 
@@ -18,12 +18,13 @@ _SECRETS = frozenset({"secretsmanager:GetSecretValue"})
 
 def operator(compiled: Compiled) -> list[Statement]:
     """Give the rights for every command."""
-    return _statements(compiled, RIGHTS)
+    return _statements(compiled, rights_for(compiled.migration))
 
 
 def reviewer(compiled: Compiled) -> list[Statement]:
     """Give the rights for the commands that only look."""
-    return _statements(compiled, [right for right in RIGHTS if REVIEWING & set(right.commands.split())])
+    known = rights_for(compiled.migration)
+    return _statements(compiled, [right for right in known if REVIEWING & set(right.commands.split())])
 
 
 def _statements(compiled: Compiled, rights: Iterable[Right]) -> list[Statement]:

@@ -14,6 +14,7 @@ from compiler.plan.sources import templates_of
 from paymig.aws.bootstrap import STACK as BOOTSTRAP
 from paymig.aws.bootstrap import TABLE
 from paymig.policy.statements import Statement
+from schemas.migration import Migration
 
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type
 _SURELY_KEPT = 24  # characters; CloudFormation shortens a stack's name where a generated name would grow too long
@@ -207,11 +208,29 @@ def places(compiled: Compiled) -> dict[str, Place]:
             "CloudFormation shortens a load balancer's name until nothing in it is certain; its tag is.",
             {"StringEquals": {f"aws:ResourceTag/{MIGRATION_TAG}": base.name}},
         ),
+        **_of_dms(base, migration),
         "Anywhere": Place(("*",), "AWS knows no resources for these, or asks for the right to all: see the table."),
     }
 
 
+def _of_dms(base: Ground, migration: Migration) -> dict[str, Place]:
+    """Give the places of DMS, none where it does not replicate. It gives all of them ids of its own; the tag tells."""
+    if migration.replication.engine != "dms":
+        return {}
+    tagged = {"StringEquals": {f"aws:ResourceTag/{MIGRATION_TAG}": base.name}}
+    if migration.replication.serverless is not None:
+        return {"Tasks": Place((base.arn("dms", "replication-config:*"),), "The replications of DMS, by tag.", tagged)}
+    ends = tuple(base.arn("dms", f"{kind}:*") for kind in ("endpoint", "rep"))
+    return {
+        "Tasks": Place((base.arn("dms", "task:*"),), "The tasks of DMS. Their ids are its own; the tag tells.", tagged),
+        "Ends": Place(ends, "DMS's endpoints and its instance, between which it tests the connection.", tagged),
+    }
+
+
 ANYWHERE = {
+    "dms:DescribeConnections": "it has no resource-level rights",
+    "dms:DescribeReplicationTasks": "it has no resource-level rights",
+    "dms:DescribeReplications": "it has no resource-level rights",
     "cloudformation:DescribeStackDriftDetectionStatus": "it takes a detection's id and has no resource-level rights",
     "cloudwatch:DescribeAlarms": "CloudWatch shows composite alarms only to who may describe every alarm",
     "cloudwatch:GetMetricData": "it has no resource-level rights",

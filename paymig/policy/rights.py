@@ -6,6 +6,8 @@ fails until the table says exactly what was called. A place is one of `paymig.po
 
 from typing import NamedTuple
 
+from schemas.migration import Migration
+
 
 class Right(NamedTuple):
     """One action on one place.
@@ -147,8 +149,36 @@ RIGHTS = (
     Right("states:StartExecution", "Machine", "finalize rollback switchover"),
 )
 
+OF_TASKS = (
+    Right("dms:DescribeConnections", "Anywhere", "cutover replicate rollback switchover"),
+    Right("dms:DescribeReplicationTasks", "Anywhere", "cutover finalize replicate rollback switchover"),
+    Right("dms:DescribeTableStatistics", "Tasks", "cutover replicate rollback switchover"),
+    Right("dms:StartReplicationTask", "Tasks", "cutover replicate rollback switchover"),
+    Right("dms:StopReplicationTask", "Tasks", "cutover finalize replicate rollback switchover"),
+    Right("dms:TestConnection", "Ends", "cutover replicate rollback switchover"),
+)
+"""What is asked besides where tasks of DMS replicate; `tests/paymig/replication/test_dms_moves.py` records it."""
+
+OF_SERVERLESS = tuple(
+    Right(action, place, commands)
+    for action, place, commands in (
+        ("dms:DescribeReplications", "Anywhere", OF_TASKS[1].commands),
+        ("dms:DescribeReplicationTableStatistics", "Tasks", OF_TASKS[2].commands),
+        ("dms:StartReplication", "Tasks", OF_TASKS[3].commands),
+        ("dms:StopReplication", "Tasks", OF_TASKS[4].commands),
+    )
+)
+"""The same where DMS runs without an instance: it tests no connections."""
+
 FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it says whose name the journal notes."}
 """Calls that take no right."""
 
 DETECTION = "cloudformation:DetectStackDrift"
 """The call in which CloudFormation reads every resource with the caller's own rights."""
+
+
+def rights_for(migration: Migration) -> tuple[Right, ...]:
+    """Give the rights that the commands need for a migration, by its engine of replication."""
+    if migration.replication.engine != "dms":
+        return RIGHTS
+    return RIGHTS + (OF_TASKS if migration.replication.serverless is None else OF_SERVERLESS)

@@ -124,6 +124,10 @@ def _rights(call: Call, prefix: str, world: World) -> Iterator[tuple[str, str, M
             yield f"lambda:{_LAMBDA.get(call.operation, call.operation)}", arn, {}
         case "cloudwatch":
             yield own, "*", {}
+        case "dms" | "databasemigrationservice":
+            named = ("ReplicationTaskArn", "ReplicationConfigArn", "EndpointArn", "ReplicationInstanceArn")
+            for arn in [given[one] for one in named if one in given] or ["*"]:
+                yield own, arn, world.tagged(arn)
         case _:
             raise NotImplementedError(f"which right does {own} ask for, and where? Say it here and in rights.py")
 

@@ -240,7 +240,7 @@ def test_each_resource_of_the_operator_is_used(recorded: tuple[list[Asked], Any]
     """Not a nested stack or a folder too many is named."""
     everything = [thawed(one) for one in recorded[0]]
     for statement in FOR["operator"](compile_spec(SPEC)):
-        if not statement.sid.startswith("Drift"):
+        if not statement.sid.startswith("Drift") and statement.sid not in ("Tasks", "Ends"):  # recorded beside DMS
             for resource in statement.resources:
                 alone = {**statement.to_json(), "Resource": [resource]}
                 assert any(allows(alone, one) for one in everything), f"{statement.sid}: {resource}"

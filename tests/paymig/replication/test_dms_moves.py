@@ -5,19 +5,26 @@ Both servers are Debian's, which have the test_decoding that DMS reads with; a c
 
 import json
 import threading
+from collections import defaultdict
 from contextlib import closing
 
 import pytest
 
+from compiler.compile import compile_spec
+from compiler.names import MIGRATION_TAG
 from paymig.embedded.postgres import find_binaries
+from paymig.policy.places import places
+from paymig.policy.rights import OF_TASKS
 from paymig.rehearsal import stage as stages
 from paymig.replication.engines import engine_for
 from runtime_lambdas.runtime.replication import dms
 from runtime_lambdas.switchover.databases import Databases
 from schemas.load import load
 from tests.paymig.conftest import SPECS
+from tests.paymig.iam import World, allows, asked
 from tests.paymig.operators import another
 from tests.paymig.paying import execute, may_pay, type_
+from tests.paymig.recording import Recorder
 from tests.paymig.replication.carrier import Carrier
 
 MAJOR = 15
@@ -60,6 +67,20 @@ def replicating(carrier, replicating):
     return replicating
 
 
+@pytest.fixture
+def typed(capsys, file, carrier, replicating, monkeypatch):
+    """A command typed, and what it asks of DMS recorded; the carrier has its clients by then, and is not heard."""
+    recorder = Recorder()
+    recorder.install(monkeypatch)
+
+    def type_it(*words: str, **how):
+        with recorder.during(words[0]):
+            return type_(capsys, file, *words, **how)
+
+    type_it.recorder = recorder
+    return type_it
+
+
 class Payers:
     """Applications of both sides that pay all the time; one of the two sides takes it."""
 
@@ -91,8 +112,11 @@ def rows(dsn):
 
 
 @pytest.mark.parametrize("cloud", [(), ("--in-cloud",)], ids=["by the command", "in the cloud"])
-def test_the_writer_moves_and_comes_back_as_often_as_wanted(stage, file, spec, replicating, carrier, capsys, cloud):
+def test_the_writer_moves_and_comes_back_as_often_as_wanted(stage, spec, replicating, carrier, typed, cloud):
     tasks = stage.aws.client("dms")
+    for verb, yes in (("stop", True), ("start", False), ("status", False)):
+        code, _, said = typed("replicate", verb, yes=yes)
+        assert code == 0, (said, carrier.failures)
 
     def began() -> dict[str, str]:
         found = tasks.describe_replication_tasks()["ReplicationTasks"]
@@ -101,11 +125,12 @@ def test_the_writer_moves_and_comes_back_as_often_as_wanted(stage, file, spec, r
     places = []
     with Payers(replicating) as payers:
         for turn in (1, 2):
-            code, told, said = type_(capsys, file, "switchover", *cloud)
+            code, told, said = typed("switchover", *cloud)
             assert code == 0, (said, carrier.failures)
             assert (told[-1]["writer"], told[-1]["epoch"]) == ("target", 2 * turn - 1)
+            typed("status", yes=False)
             assert [may_pay(replicating, side, f"after {turn}") for side in ("source", "target")] == [False, True]
-            code, told, said = type_(capsys, file, "rollback", *cloud)
+            code, told, said = typed("rollback", *cloud)
             assert code == 0, (said, carrier.failures)
             assert told[-1]["writer"] == "source"
             assert [may_pay(replicating, side, f"back {turn}") for side in ("source", "target")] == [True, False]
@@ -123,13 +148,39 @@ def test_the_writer_moves_and_comes_back_as_often_as_wanted(stage, file, spec, r
     assert rows(stage.source_dsn) == rows(stage.target_dsn)
     kept = {key for key, _ in rows(stage.source_dsn)}
     assert kept == {"before", "after 1", "after 2", "back 1", "back 2", *payers.acknowledged}
-    code, told, said = type_(capsys, file, "switchover", *cloud)
+    code, told, said = typed("switchover", *cloud)
     assert code == 0, said
-    code, told, said = type_(capsys, file, "finalize", *cloud)
+    code, told, said = typed("finalize", *cloud)
     assert code == 0, said
     states = {one["Status"] for one in tasks.describe_replication_tasks()["ReplicationTasks"]}
     assert states == {"stopped"}
     assert execute(stage.target_dsn, "SELECT slot_name FROM pg_replication_slots") == []
+    if not cloud:
+        demand_that_the_policy_says_it(spec, stage, typed.recorder)
+
+
+def demand_that_the_policy_says_it(spec, stage, recorder) -> None:
+    """An operator may ask of DMS what the commands asked, there, and nothing more; the walk asks what its legs ask."""
+    calls = [one for one in recorder.calls if one.service in ("dms", "databasemigrationservice")]
+    arns = {value for one in calls for name, value in one.parameters.items() if name.endswith("Arn")}
+    # CloudFormation gives the tags of the stack to each resource; the embedded DMS cannot be asked for them.
+    tags = {MIGRATION_TAG: spec.migration.full_name}
+    world = World(stage.aws.region, stage.embedded.account_id, dict.fromkeys(arns, tags))
+    known = places(compile_spec(spec))
+    used = defaultdict(set)
+    for one in (one for call in calls for one in asked(call, world)):
+        [right] = [
+            right
+            for right in OF_TASKS
+            if right.action == one.action and allows(known[right.place].statement("x", (one.action,)).to_json(), one)
+        ]
+        used[right.action].add(one.command)
+    # DMS remembers a connection that it tested: whichever command starts a task first has it tested.
+    assert used["dms:TestConnection"] <= used["dms:StartReplicationTask"]
+    used["dms:TestConnection"] = used["dms:StartReplicationTask"]
+    assert {right.action: set(right.commands.split()) for right in OF_TASKS} == {
+        action: commands | {"cutover"} for action, commands in used.items()
+    }
 
 
 def test_a_place_that_cannot_be_kept_in_time_ends_the_pause_where_the_writer_was(
