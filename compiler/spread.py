@@ -21,7 +21,7 @@ _FINAL = ("BadWish", "InsufficientPrivilege", "Mismatch", "NotConfigured", "Noth
 
 _CAUSE = "validation.full"
 _TITLE = "Compare"
-_DAYS = 90
+_DAYS = 400
 
 
 def bucket(component: Component, key: Any) -> Bucket:

@@ -42,6 +42,7 @@ def test_a_required_number_that_is_not_shown_fails(capsys, tmp_path):
     assert code == 8 and "error: 4.2.1 is not shown" in err
     [row] = [row for row in json.loads(out)["requirements"] if row["numbers"] == ["4.2.1"]]
     assert [(one["resource"], one["property"], one["value"]) for one in row["failed"]] == [
+        ("Replication/FollowEndpoint", "SslMode", "require"),
         ("Replication/ReverseTargetEndpoint", "SslMode", "require"),
         ("Replication/SourceEndpoint", "SslMode", "require"),
     ]

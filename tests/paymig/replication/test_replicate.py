@@ -105,7 +105,7 @@ def test_what_broke_is_told_by_the_status(stage, spec, deployed):
     assert not report.healthy
     assert "has no slot" in " ".join(report.to_json()["problems"])
     assert "is gone, so changes were lost" in report.broken
-    text = io.io.StringIO()
+    text = io.StringIO()
     RichConsole(file=text, width=200).print(run.table(report))
     assert "public.payments" in text.getvalue()
     assert "problem" in text.getvalue()
