@@ -55,9 +55,8 @@ class Follower:
         if stack is None:
             return
         self._stacks = {stack.id: ""} | {id_: name for name, id_ in nested(aws, root).items()}
-        past = [event for id_, component in self._stacks.items() for event in self._read(id_, component)]
-        began = _beginning(past, stack.id) if under_way else None
-        self._seen = {event.id for event in past if began is None or event.time < began}
+        began = _beginning(aws, stack.id) if under_way else None
+        self._seen = {id_ for stack_id in self._stacks for id_ in _before(aws, stack_id, began)}
 
     def events(self, root_id: str) -> Iterator[Event]:
         """Yield events as they come, oldest first, until the root stack is at rest.
@@ -112,10 +111,26 @@ def _pages(aws: Aws, stack_id: str) -> Iterator[list[dict[str, Any]]]:
             raise
 
 
-def _beginning(events: Iterable[Event], root: str) -> datetime | None:
+def _before(aws: Aws, stack_id: str, began: datetime | None) -> set[str]:
+    """Return the newest events from before an operation, those of one page: reading stops where it meets them.
+
+    A stack's history grows with every update, so it is not read to its end.
+    """
+    for page in _pages(aws, stack_id):
+        if known := {event["EventId"] for event in page if began is None or event["Timestamp"] < began}:
+            return known
+    return set()
+
+
+def _beginning(aws: Aws, root_id: str) -> datetime | None:
     """Find when the root stack's latest operation began."""
-    starts = [e.time for e in events if e.physical_id == root and not e.component and e.status in _BEGINNINGS]
-    return max(starts, default=None)
+    events = (event for page in _pages(aws, root_id) for event in page)
+    starts = (
+        event["Timestamp"]
+        for event in events
+        if event.get("PhysicalResourceId") == root_id and event["ResourceStatus"] in _BEGINNINGS
+    )
+    return next(starts, None)
 
 
 def root_cause(events: Iterable[Event]) -> Event | None:

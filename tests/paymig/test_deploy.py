@@ -6,6 +6,7 @@ import pytest
 
 from compiler.compile import compile_spec
 from paymig.aws import bootstrap, change_set, stack, weights
+from paymig.aws.events import Follower
 from paymig.aws.weights import Weights
 from paymig.console import Console
 from paymig.deploy import Deployer, record_of
@@ -13,6 +14,7 @@ from paymig.destroy import destroy
 from paymig.embedded.faults import Fault
 from paymig.errors import NotConfirmed, Refused, StackFailed
 from paymig.status import look
+from tests.paymig.operators import hooked
 
 
 def with_memory(spec, mebibytes: int):
@@ -52,6 +54,18 @@ def test_a_migration_lives(stage, spec, deploy):
     assert not look(stage.aws, spec.migration).healthy
     assert bootstrap.find(stage.aws) is not None, "the journal outlives the stacks"
     assert not destroy(stage.aws, spec.migration, Console(), yes=True)
+
+
+def test_a_long_history_is_not_read_to_its_end(stage, spec, deploy):
+    name = deploy(spec).stack
+    stacks = [name, *stack.nested(stage.aws, name).values()]
+    events = stage.aws.client("cloudformation").get_paginator("describe_stack_events")
+    pages = [page for id_ in stacks for page in events.paginate(StackName=id_)]
+    assert len(pages) > len(stacks), "some stack has more events than a page holds"
+    reads = []
+    with hooked(stage.aws, "cloudformation", "DescribeStackEvents", lambda **_: reads.append(1)):
+        Follower(stage.aws, name)
+    assert len(reads) == len(stacks)
 
 
 def test_a_failure_names_its_cause_and_its_line_and_leaves_nothing(stage, spec, deploy):
