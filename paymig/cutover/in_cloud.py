@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
 from botocore.exceptions import ClientError
 from rich.text import Text
 
 from paymig.approvals import NotApproved
-from paymig.aws import stack
+from paymig.aws import machines
 from paymig.aws.session import code_of
 from paymig.cutover import driver
 from paymig.errors import Refused
@@ -59,10 +58,8 @@ def _start(at: Operation, wish: Wish, why: str, seen: str = "") -> str:
     Names are what makes it one: `switchover-0-1` is the first to move the writer out of epoch 0. The next number is
     taken only where that one has ended.
     """
-    found = stack.describe(at.aws, at.migration.full_name)
-    if found is None or _OUTPUT not in found.outputs:
-        raise Refused(f"the state machine of {at.migration.full_name} is not deployed", "paymig deploy makes it")
-    machine, client = found.outputs[_OUTPUT], at.aws.client("stepfunctions")
+    machine = machines.outputs(at.aws, at.migration.full_name, _OUTPUT)[_OUTPUT]
+    client = at.aws.client("stepfunctions")
     told = json.dumps({"who": at.aws.caller(), "why": why, "wish": str(wish), "seen": seen})
     epoch = driver.state_of(at).epoch
     for number in count(1):
@@ -72,7 +69,7 @@ def _start(at: Operation, wish: Wish, why: str, seen: str = "") -> str:
         except ClientError as error:
             if code_of(error) != "ExecutionAlreadyExists":
                 raise
-            execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+            execution = machines.execution_of(machine, name)
             if client.describe_execution(executionArn=execution)["status"] != "RUNNING":
                 continue
         at.console.say(f"Step Functions is at it: {execution}")
@@ -98,20 +95,10 @@ def _outcome(at: Operation, execution: str, before: int) -> Outcome:
     found = at.aws.client("stepfunctions").describe_execution(executionArn=execution)
     if found["status"] != "SUCCEEDED":
         kind = NotApproved if found.get("error") == NotApproved.__name__ else Refused
-        raise kind(_why(found), f"paymig history shows the steps; the execution is {execution}")
+        raise kind(machines.why(found), f"paymig history shows the steps; the execution is {execution}")
     answer = json.loads(found["output"])
     pauses = [entry.evidence.get("pause") for entry in _entries(at, before) if _opened(entry)]
     return Outcome(answer["writer"], answer["epoch"], pauses[-1] if pauses else None)
-
-
-def _why(found: Mapping[str, Any]) -> str:
-    """Word why an execution failed: what the function raised stands as JSON in its cause."""
-    error, cause = found.get("error") or found["status"], found.get("cause") or ""
-    try:
-        message = json.loads(cause)["errorMessage"]
-    except (ValueError, TypeError, KeyError):
-        message = cause or "Step Functions gives no cause"
-    return f"{error}: {message}"
 
 
 def _entries(at: Operation, after: int) -> list[Entry]:
