@@ -68,7 +68,8 @@ campaign: $(STAMP) ## End every command at every AWS call in every way, and try 
 	@$(BIN)/pytest -s tests/paymig/test_failures_of_aws.py -m campaign 2>/dev/null
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/runtime_lambdas/comparison/test_properties.py
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest -s tests/runtime_lambdas/test_moves.py tests/runtime_lambdas/switchover/test_crashes.py
-	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/compiler/test_properties.py tests/compiler/test_plan.py -k "any_spec or sound or order or cause"
+	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/compiler/test_properties.py tests/compiler/test_plan.py tests/paymig/test_plan.py -k "any_spec_against or any_deploy or sound or order or cause"
+	@$(BIN)/python -m tests.scan --generated 1000
 
 scenarios: $(STAMP) ## Rehearse every scenario of tests/scenarios (about a quarter of an hour)
 	@$(BIN)/pytest tests/paymig/test_scenarios.py -m "campaign or not campaign" -k "scenario_ends"

@@ -1,7 +1,7 @@
 """Deliberate exceptions from the rules of scanners, each with its reason, written into the resource's metadata."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,12 +21,14 @@ class Exemption(NamedTuple):
         reason: one or two sentences.
         only: the resources, as Component.LogicalId, where * stands for the rest of a name; none are all of the type.
         having: only where this property is set.
+        when: only where this is so of the properties as the template has them; the reason says what.
     """
 
     rules: tuple[str, ...]
     reason: str
     only: tuple[str, ...] = ()
     having: str = ""
+    when: Callable[[Mapping[str, Any]], bool] = lambda _: True
 
 
 _AWS, _NIST, _PCI = "AwsSolutions", "NIST.800.53.R5", "PCI.DSS.321"
@@ -52,6 +54,15 @@ _COMPARISONS = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execu
 _COMPARISONS_BUCKET = "arn:<AWS::Partition>:s3:::<MonitoringComparisonsBucket>"
 _STACK = "arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/<Migration>/*"
 _OS_METRICS = "arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:RDSOSMetrics:*"
+
+
+def _unprotected(load_balancer: Mapping[str, Any]) -> bool:
+    return {"Key": "deletion_protection.enabled", "Value": "false"} in load_balancer["LoadBalancerAttributes"]
+
+
+def _without_managed_rules(firewall: Mapping[str, Any]) -> bool:
+    return not any("ManagedRuleGroupStatement" in rule["Statement"] for rule in firewall["Rules"])
+
 
 _ONE_ACCESS_LIST = Exemption(
     (f"{_AWS}-VPC3",),
@@ -91,6 +102,13 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
             _both("VPCDefaultSecurityGroupClosed"),
             "CloudFormation cannot take rules from the default group. Nothing stands in it, and it admits only its own "
             "members.",
+        ),
+    ),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
+        Exemption(
+            (f"{_NIST}-ELBDeletionProtectionEnabled",),
+            "Where the spec says `load_balancer.deletion_protection: false`, for a drill that is destroyed at its end.",
+            when=_unprotected,
         ),
     ),
     "AWS::IAM::Role": (
@@ -237,6 +255,13 @@ EXEMPTIONS: Mapping[str, tuple[Exemption, ...]] = {
         ),
     ),
     "AWS::SQS::Queue": (Exemption((f"{_AWS}-SQS3",), "It is the dead-letter queue.", ("Validation.DeadLetters",)),),
+    "AWS::WAFv2::WebACL": (
+        Exemption(
+            ("CKV_AWS_192",),
+            "Where the spec says `security.waf.managed_rules: none`: rules of the operator's own stand in front.",
+            when=_without_managed_rules,
+        ),
+    ),
 }
 """The exceptions by resource type."""
 
@@ -257,6 +282,7 @@ def metadata(component: str, resource: AWSObject, migration: str = "") -> dict[s
         for exemption in EXEMPTIONS.get(resource.resource_type or "", ())
         if (not exemption.only or any(fnmatchcase(f"{component}.{resource.title}", one) for one in exemption.only))
         and (not exemption.having or exemption.having in resource.properties)
+        and exemption.when(resource.to_dict()["Properties"])
         for rule in exemption.rules
     ]
     if not given:

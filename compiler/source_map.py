@@ -50,10 +50,11 @@ class SourceMap:
         return self.spec.locate(self.path(template, logical_id, property_path))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON data: paths with `line` and `column`, from 1."""
+        """Return it as JSON data: paths with `line` and `column`, from 1, and `others` where there are several."""
         return {
             "format": 1,
             "spec": self.spec.file,
+            "everywhere": {name: self._place(path) for name, path in _OF_ALL.items()},
             "templates": {
                 template: {logical_id: self._entry(cause) for logical_id, cause in causes.items()}
                 for template, causes in self.causes.items()
@@ -61,12 +62,15 @@ class SourceMap:
         }
 
     def _entry(self, cause: Cause) -> dict[str, Any]:
-        entry = self._place(cause.resource)
+        entry: dict[str, Any] = self._place(cause.resource)
         if cause.properties:
             entry["properties"] = {name: self._place(path) for name, path in cause.properties.items()}
         return entry
 
     def _place(self, paths: str) -> dict[str, Any]:
-        path, *_ = paths.split()
-        span = self.spec.locate(path)
-        return {"path": path, "line": span.line, "column": span.column}
+        first, *others = (
+            {"path": path, "line": span.line, "column": span.column}
+            for path in paths.split()
+            for span in (self.spec.locate(path),)
+        )
+        return first | ({"others": others} if others else {})

@@ -67,12 +67,21 @@ def folder_locator(folder: Path, otherwise: Locate) -> Locate:
     if not file.is_file():
         return otherwise
     content = _json(file)
+    everywhere = content.get("everywhere", {})
+
+    def cause(place: Mapping[str, Any]) -> Cause:
+        others = tuple(map(cause, place.get("others", ())))
+        return Cause(content["spec"], place["path"], place["line"], place["column"], others)
 
     def locate(resource: Resource, property_path: str) -> Cause:
         place = content.get("templates", {}).get(resource.template, {}).get(resource.logical_id)
         if place is None:
             return otherwise(resource, property_path)
-        return Cause(content["spec"], place["path"], place["line"], place["column"])
+        while property_path:
+            if found := place.get("properties", {}).get(property_path) or everywhere.get(property_path):
+                return cause(found)
+            property_path = property_path.rpartition(".")[0]
+        return cause(place)
 
     return locate
 

@@ -59,7 +59,7 @@ def open_stage(migration: Migration, schema: Path | None = None, environments: i
         dsn, secrets_ = _make_source(source, migration, schema)
         target_dsn = target.create_database(migration.database_name)
         endpoint = DatabaseEndpoint(target.host, target.port, target.user, target.password)
-        seed = replace(_seed(migration, secrets_, endpoint), execution_environments=environments)
+        seed = replace(seed_of(migration, secrets_, endpoint), execution_environments=environments)
         embedded = stack.enter_context(
             EmbeddedAws(region=migration.region, account_id=_account_of(migration), seed=seed)
         )
@@ -155,7 +155,8 @@ WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND has_schema_privi
 """
 
 
-def _seed(migration: Migration, known: tuple[Secret, ...], endpoint: DatabaseEndpoint) -> Seed:
+def seed_of(migration: Migration, known: tuple[Secret, ...] = (), endpoint: DatabaseEndpoint | None = None) -> Seed:
+    """What a spec names by its id, for the embedded AWS to hold before the first deploy."""
     network = migration.source.network
     return Seed(
         hosted_zones=(HostedZone(migration.routing.hosted_zone, migration.routing.record.partition(".")[2]),),

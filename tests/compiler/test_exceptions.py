@@ -6,7 +6,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from compiler.bootstrap import bootstrap
+from compiler.compile import compile_spec
 from compiler.exceptions import EXEMPTIONS, FILE, metadata, page
+from schemas.load import parse
+from tests.examples import SPECS
 
 
 def every(templates: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -38,6 +41,7 @@ def test_each_stands_in_the_metadata_of_its_resource_and_nowhere_else(templates:
             for exemption in EXEMPTIONS.get(resource["Type"], ())
             if (not exemption.only or any(fnmatchcase(name, one) for one in exemption.only))
             and (not exemption.having or exemption.having in resource["Properties"])
+            and exemption.when(resource["Properties"])
             for rule in exemption.rules
         }
         assert rules(resource) == expected
@@ -45,6 +49,18 @@ def test_each_stands_in_the_metadata_of_its_resource_and_nowhere_else(templates:
         for exemption in exemptions:
             for name in exemption.only:
                 assert {resources[found]["Type"] for found in fnmatch.filter(resources, name)} == {kind}
+
+
+def test_what_the_spec_turns_off_is_an_exception_there_alone(templates: dict[str, dict[str, Any]]) -> None:
+    asked = """
+load_balancer: {deletion_protection: false}
+security: {waf: {managed_rules: none}}
+"""
+    off = compile_spec(parse((SPECS / "minimal.yaml").read_text() + asked, "migration.yaml", SPECS))
+    resources = json.loads(off.templates["load_balancer"])["Resources"]
+    for name, rule in (("LoadBalancer", "NIST.800.53.R5-ELBDeletionProtectionEnabled"), ("Firewall", "CKV_AWS_192")):
+        assert rule in rules(resources[name])
+        assert rule not in rules(templates["load_balancer"]["Resources"][name])
 
 
 def test_a_resource_that_follows_every_rule_has_no_metadata(templates: dict[str, dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ from compiler.plan.stateful import LOST, endangered
 from compiler.plan.wording import entries, shortened
 from schemas.diagnostics import SpecError
 from schemas.load import parse
-from tests.compiler.test_properties import compilable_specs, compile_data
+from tests.generated import compilable_specs, compile_data
 from tests.profiles import few
 from tests.strategies import SPECS
 
@@ -242,6 +242,26 @@ def test_a_folder_is_read_with_its_causes(payments: Compiled, tmp_path: Path) ->
     otherwise = folder_locator(tmp_path, locator(new.source_map))
     again = compare(link(read_folder(tmp_path), {}), link(templates_of(new), {}), otherwise, otherwise)
     assert by_place(again)["Network/PrivateSubnet3"].cause.path == "network"
+
+
+def test_a_folder_knows_every_cause_that_its_spec_knows(compiled: Compiled, tmp_path: Path) -> None:
+    write(compiled, tmp_path)
+    by_spec = locator(compiled.source_map)
+    by_folder = folder_locator(tmp_path, lambda *_: pytest.fail("the folder has its own"))
+    of_several = 0
+    for resource in link(templates_of(compiled), {}).values():
+        for path in ("", *dotted(resource.properties)):
+            assert by_folder(resource, path) == by_spec(resource, path)
+            of_several += bool(by_folder(resource, path).others)
+    assert of_several
+
+
+def dotted(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the path of everything below a value."""
+    if isinstance(value, dict | list):
+        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
+            yield f"{path}{key}"
+            yield from dotted(below, f"{path}{key}.")
 
 
 def test_a_folder_that_is_no_compile_is_refused(payments: Compiled, tmp_path: Path) -> None:

@@ -13,35 +13,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compiler import limits
-from compiler.assets import authority_regions
 from compiler.compile import Compiled, compile_spec
-from compiler.components.replication import WITHOUT_DMS
 from compiler.lint import lint
 from compiler.root import PARAMETERS
-from schemas.load import load, parse
+from schemas.load import load
 from tests.compiler.walk import references, strings
 from tests.examples import EXAMPLES
+from tests.generated import compilable_specs, compile_data, small_specs
 from tests.profiles import few
-from tests.strategies import SPECS, specs, yaml_text
+from tests.strategies import SPECS
 
 _PSEUDO = re.compile(r"AWS::(AccountId|NoValue|Partition|Region|StackId|StackName|URLSuffix)")
 _ACCOUNT_ID = re.compile(r"(?<![0-9A-Za-z])[0-9]{12}(?![0-9A-Za-z])")
 _TIMESTAMP = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
 _POLICY_LANGUAGE = "2012-10-17"
 _SECRET_KEYS = {"Password", "MasterUserPassword", "SecretString", "SecretKey"}
-
-
-def compilable(data: dict[str, Any]) -> bool:
-    """Whether RDS publishes its authorities for the region, and CloudFormation builds what the spec replicates by."""
-    logical = data.get("replication", {}).get("engine", "dms") == "logical"
-    return data["region"] in authority_regions() and (logical or data["region"] not in WITHOUT_DMS)
-
-
-compilable_specs = specs(runtimes=["python3.13"]).filter(compilable)
-
-
-def compile_data(data: dict[str, Any], seed: int = 0) -> Compiled:
-    return compile_spec(parse(yaml_text(data, seed), "migration.yaml", SPECS))
 
 
 def contents(compiled: Compiled) -> dict[str, dict[str, Any]]:
@@ -137,7 +123,7 @@ def test_examples_lint_without_a_finding(compiled: Compiled) -> None:
 
 
 @settings(max_examples=few(4), suppress_health_check=[HealthCheck.too_slow])
-@given(specs(runtimes=["python3.13"], large=False).filter(compilable))
+@given(small_specs)
 def test_any_spec_lints_without_an_error(data: dict[str, Any]) -> None:
     assert [str(found) for found in lint(compile_data(data)) if found.severity == "error"] == []
 

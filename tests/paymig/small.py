@@ -15,7 +15,7 @@ from compiler.compile import ROOT, Compiled
 from compiler.json_text import to_json
 from paymig.aws.session import Aws
 from paymig.embedded.process import EmbeddedAws
-from paymig.embedded.seed import HostedZone, Seed
+from paymig.rehearsal.stage import seed_of
 from schemas.migration import Migration
 
 KEPT = {"Api": "api", "Routing": "routing"}
@@ -24,7 +24,7 @@ KEPT = {"Api": "api", "Routing": "routing"}
 
 @dataclass(frozen=True)
 class Place:
-    """An AWS with nothing in it but the hosted zone."""
+    """An AWS with nothing in it but what the spec names by its id, and no database."""
 
     embedded: EmbeddedAws
     aws: Aws
@@ -33,10 +33,8 @@ class Place:
 @contextmanager
 def open_place(migration: Migration) -> Iterator[Place]:
     """Start an embedded AWS for as long as the block runs."""
-    routing = migration.routing
-    seed = Seed(hosted_zones=(HostedZone(routing.hosted_zone, routing.record.partition(".")[2]),))
     account = migration.source.database.secret.split(":")[4]
-    with EmbeddedAws(region=migration.region, account_id=account, seed=seed) as embedded:
+    with EmbeddedAws(region=migration.region, account_id=account, seed=seed_of(migration)) as embedded:
         credentials = (embedded.account_id, "embedded")
         yield Place(embedded, Aws(migration.region, endpoint_url=embedded.endpoint_url, credentials=credentials))
 

@@ -3,8 +3,10 @@
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import Phase, given, settings
 from rich.console import Console as RichConsole
 
 from compiler.compile import compile_spec, write
@@ -22,6 +24,9 @@ from paymig.deploy import Deployer, record_of
 from paymig.errors import Refused
 from paymig.plan_view import text
 from schemas.load import parse
+from tests.generated import compile_data, small_specs
+from tests.paymig.small import open_place
+from tests.profiles import few
 
 SPECS = Path(__file__).parents[2] / "specs"
 TEXT = (SPECS / "payments.yaml").read_text()
@@ -134,6 +139,17 @@ def test_after_a_deploy_the_plan_is_empty_whatever_the_weights(stage, spec, comp
     other = plan.against_deployed(stage.aws, compile_spec(moved))
     assert SOURCE_ADMIN_SECRET_ARN.name not in printed(other), "a parameter is shown where it ends"
     assert "Replication/SourceEndpoint" in {change.place for change in other.changes}
+
+
+@settings(max_examples=few(3), phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(small_specs)
+def test_after_any_deploy_the_plan_is_empty(data: dict[str, Any]) -> None:
+    """Deployed by its text, planned by another text that says the same."""
+    compiled = compile_data(data)
+    spec = compiled.source_map.spec
+    with open_place(spec.migration) as place:
+        assert Deployer(place.aws, spec, compiled, Console()).run(yes=True).outcome == "created"
+        assert plan.against_deployed(place.aws, compile_data(data, 1)).changes == ()
 
 
 def test_a_deploy_that_would_lose_what_holds_state_is_refused(stage, spec, deploy):

@@ -1,5 +1,9 @@
-"""`python -m tests.scan`: pinned scanners, all of them over the compiled examples; any finding fails."""
+"""`python -m tests.scan`: pinned scanners, all of them over the compiled examples; any finding fails.
 
+With `--generated 1000` they go over as many generated specs instead, which `--seed` repeats.
+"""
+
+import argparse
 import hashlib
 import json
 import os
@@ -7,25 +11,53 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from compiler.bootstrap import bootstrap
 from compiler.compile import Compiled, compile_spec
-from compiler.lint import lint
+from compiler.lint import lint_all
 from schemas.load import load
 from tests.examples import EXAMPLES, SPECS
+from tests.generated import compile_data, drawn
 from tests.scan.policies import accepted, printed
 from tests.scan.scanners import HERE, SCANNERS, Finding, Tools, judged
+from tests.strategies import yaml_text
 
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "scan"
+BATCH = 25
+"""Generated specs that are scanned at once: enough that the scanners' start is little, and few to hold in memory."""
 _PINS = ("package-lock.json", "package.json", "requirements.txt")
 
-Place = tuple[str, str, str]
-"""A template, a resource, a rule."""
+
+class Place(NamedTuple):
+    """Where a rule is not followed."""
+
+    spec: str
+    template: str
+    resource: str
+    rule: str
+
+    @classmethod
+    def of(cls, found: Finding) -> "Place":
+        return cls(found.spec, found.template, found.resource, found.rule)
+
+
+class Scan(NamedTuple):
+    """What was found.
+
+    Attributes:
+        open: what no exception covers.
+        excepted: what one covers.
+        stale: exceptions that cover nothing in any spec.
+    """
+
+    open: list[Finding]
+    excepted: set[Finding]
+    stale: list[Finding]
 
 
 def install() -> Tools:
@@ -55,20 +87,9 @@ def _install(*command: str, folder: Path = ROOT) -> None:
 
 
 def write(templates: Mapping[str, bytes], folder: Path) -> None:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, body in templates.items():
         (folder / f"{name}.json").write_bytes(body)
-
-
-def written(folder: Path) -> Iterator[Compiled]:
-    """Compile every example, and the bootstrap, each to a folder of its own in this one."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    write({"bootstrap": bootstrap()}, folder / "bootstrap")
-    for name in EXAMPLES:
-        compiled = compile_spec(load(SPECS / f"{name}.yaml"))
-        write(compiled.templates, folder / name)
-        yield compiled
 
 
 def exempted(templates: Path) -> set[Place]:
@@ -82,46 +103,94 @@ def exempted(templates: Path) -> set[Place]:
                 *metadata.get("cdk_nag", {}).get("rules_to_suppress", ()),
                 *metadata.get("paymig_scan", {}).get("skip", ()),
             ]
-            found |= {(path.stem, logical_id, entry["id"]) for entry in entries}
+            found |= {Place(path.parent.name, path.stem, logical_id, entry["id"]) for entry in entries}
     return found
 
 
-def linted(examples: Sequence[Compiled]) -> list[Finding]:
+def linted(specs: Mapping[str, Compiled]) -> list[Finding]:
     """What cfn-lint finds, warnings and notes among it."""
     return [
-        Finding("cfn-lint", compiled.migration.name, "", one.code, one.message)
-        for compiled in examples
-        for one in lint(compiled)
+        Finding("cfn-lint", name, "", "", one.code, one.message)
+        for name, found in zip(specs, lint_all(list(specs.values())), strict=True)
+        for one in found
     ]
 
 
-def on_printed(tools: Tools, examples: Sequence[Compiled]) -> list[Finding]:
+def on_printed(tools: Tools, specs: Mapping[str, Compiled]) -> list[Finding]:
     """What parliament finds in what `paymig policy` prints."""
-    found = judged(tools, [one for compiled in examples for one in printed(compiled)])
+    found = judged(tools, [(name, *one) for name, compiled in specs.items() for one in printed(compiled)])
     return [one for one in found if not accepted(one.rule, one.text)]
 
 
-def main() -> int:
-    tools = install()
+def scan(tools: Tools, specs: Mapping[str, Compiled]) -> Scan:
+    """Run every scanner over compiled specs, by name, and the bootstrap."""
     templates = BUILD / "templates"
-    examples = list(written(templates))
+    shutil.rmtree(templates, ignore_errors=True)
+    write({"bootstrap": bootstrap()}, templates / "bootstrap")
+    for name, compiled in specs.items():
+        write(compiled.templates, templates / name)
     # Each is a process of its own.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = [pool.submit(scanner, tools, templates) for scanner in SCANNERS]
-        running += [pool.submit(on_printed, tools, examples), pool.submit(linted, examples)]
-        found = [one for scan in running for one in scan.result()]
+        running += [pool.submit(on_printed, tools, specs), pool.submit(linted, specs)]
+        found = dict.fromkeys(one for scan in running for one in scan.result())
     exceptions = exempted(templates)
-    places = {(one.template, one.resource, one.rule) for one in found}
-    stale = [Finding("exceptions", *place, "this exception excepts nothing") for place in sorted(exceptions - places)]
-    open_ = [one for one in dict.fromkeys(found) if (one.template, one.resource, one.rule) not in exceptions]
-    excepted = Counter(one.scanner for one in set(found) if one not in open_)
-    findings = Counter(one.scanner for one in [*open_, *stale])
+    open_ = [one for one in found if Place.of(one) not in exceptions]
+    covering = {Place.of(one)[1:] for one in found}
+    stale = [place for place in sorted(exceptions) if place[1:] not in covering]
+    return Scan(
+        open_,
+        found.keys() - set(open_),
+        [Finding("exceptions", *place, "this exception excepts nothing") for place in stale],
+    )
+
+
+def of_examples(tools: Tools) -> int:
+    """Scan the example specs and print a table; return the exit code."""
+    found = scan(tools, {name: compile_spec(load(SPECS / f"{name}.yaml")) for name in EXAMPLES})
+    wrong = [*found.open, *found.stale]
+    excepted, findings = (Counter(one.scanner for one in some) for some in (found.excepted, wrong))
     sys.stdout.write(f"{'scanner':<16}{'findings':>9}{'excepted':>10}\n")
     for scanner in ("cfn-lint", "checkov", "cdk-nag", "parliament", "detect-secrets", "exceptions"):
         sys.stdout.write(f"{scanner:<16}{findings[scanner]:>9}{excepted[scanner]:>10}\n")
-    for one in [*open_, *stale]:
-        sys.stdout.write(f"{one.scanner}: {one.template}/{one.resource}: {one.rule}: {one.text}\n")
-    return 1 if open_ or stale else 0
+    return told(wrong)
+
+
+def of_generated(tools: Tools, count: int, seed: int) -> int:
+    """Scan generated specs, batch after batch until one has a finding; return the exit code."""
+    specs = BUILD / "specs"
+    shutil.rmtree(specs, ignore_errors=True)
+    specs.mkdir(parents=True)
+    generated = {f"generated-{number}": data for number, data in enumerate(drawn(count, seed), 1)}
+    for start in range(0, len(generated), BATCH):
+        by_name = dict(list(generated.items())[start : start + BATCH])
+        for name, data in by_name.items():
+            (specs / f"{name}.yaml").write_text(yaml_text(data))
+        # An exception for what only other specs have covers nothing in these: that is no finding.
+        wrong = scan(tools, {name: compile_data(data) for name, data in by_name.items()}).open
+        if wrong:
+            sys.stdout.write(f"--seed {seed}; the specs are in {specs.relative_to(ROOT)}\n")
+            return told(wrong)
+        sys.stdout.write(
+            f"{start + len(by_name)} of {len(generated)} generated specs (--seed {seed}) have no finding\n"
+        )
+        sys.stdout.flush()
+    return 0
+
+
+def told(wrong: Sequence[Finding]) -> int:
+    for one in wrong:
+        sys.stdout.write(f"{one.scanner}: {one.spec}/{one.template}/{one.resource}: {one.rule}: {one.text}\n")
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.scan", description=__doc__.partition("\n")[0])
+    parser.add_argument("--generated", type=int, metavar="COUNT", help="scan generated specs in place of the examples")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    tools = install()
+    return of_generated(tools, asked.generated, asked.seed) if asked.generated else of_examples(tools)
 
 
 if __name__ == "__main__":

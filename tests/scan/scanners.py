@@ -22,7 +22,10 @@ _ALTERNATIVES = {
 
 
 class Finding(NamedTuple):
+    """What a scanner says about a resource, or a whole template; `spec` is the name of its folder."""
+
     scanner: str
+    spec: str
     template: str
     resource: str
     rule: str
@@ -44,7 +47,7 @@ def checkov(tools: Tools, templates: Path) -> list[Finding]:
         raise RuntimeError(f"checkov cannot read {answer['results']['parsing_errors']}")
     return [
         Finding(
-            "checkov", Path(one["file_path"]).stem, one["resource"].split(".")[-1], one["check_id"], one["check_name"]
+            "checkov", *_place(one["file_path"]), one["resource"].split(".")[-1], one["check_id"], one["check_name"]
         )
         for kind in ("failed_checks", "skipped_checks")
         for one in answer["results"][kind]
@@ -54,19 +57,19 @@ def checkov(tools: Tools, templates: Path) -> list[Finding]:
 def cdk_nag(tools: Tools, templates: Path) -> list[Finding]:
     files = sorted(templates.glob("*/*.json"))
     answer = json.loads(_run(["node", HERE / "nag.js", *files], templates, NODE_PATH=str(tools.modules)))
-    return [Finding("cdk-nag", one["template"], one["resource"], one["rule"], one["text"]) for one in answer]
+    return [Finding("cdk-nag", *_place(one["file"]), one["resource"], one["rule"], one["text"]) for one in answer]
 
 
 def parliament(tools: Tools, templates: Path) -> list[Finding]:
-    return judged(tools, [one for contents in _specs(templates) for one in policies(contents)])
+    return judged(tools, [(spec, *one) for spec, contents in _specs(templates) for one in policies(contents)])
 
 
-def judged(tools: Tools, found: Sequence[tuple[str, str, Any]]) -> list[Finding]:
-    """Give parliament's findings on policies: each comes with where it stands."""
+def judged(tools: Tools, found: Sequence[tuple[str, str, str, Any]]) -> list[Finding]:
+    """Give parliament's findings on policies, each of which comes after where it stands: spec, template, resource."""
     command = [tools.python, "-W", "ignore", HERE / "parliament_run.py"]
-    answer = json.loads(_run(command, HERE, json.dumps([one[2] for one in found])))
+    answer = json.loads(_run(command, HERE, json.dumps([one[3] for one in found])))
     return [
-        Finding("parliament", *found[index][:2], rule, text)
+        Finding("parliament", *found[index][:3], rule, text)
         for index, rule, text in answer
         if not (rule == "RESOURCE_MISMATCH" and _wants_alternatives(text))
     ]
@@ -81,8 +84,8 @@ def _wants_alternatives(text: str) -> bool:
 def detect_secrets(tools: Tools, templates: Path) -> list[Finding]:
     # A file for each resource: it tells no more than a file and a line.
     with tempfile.TemporaryDirectory(prefix="paymig-scan-") as folder:
-        for number, contents in enumerate(_specs(templates)):
-            place = Path(folder, str(number))
+        for spec, contents in _specs(templates):
+            place = Path(folder, spec)
             place.mkdir()
             for name, template in contents.items():
                 for logical_id, resource in template["Resources"].items():
@@ -92,7 +95,13 @@ def detect_secrets(tools: Tools, templates: Path) -> list[Finding]:
                 (place / f"{name}..json").write_text(json.dumps(rest, indent=1))
         answer = json.loads(_run([tools.python.parent / "detect-secrets", "scan", "--all-files", "."], Path(folder)))
     return [
-        Finding("detect-secrets", *Path(file).stem.split(".", 1), one["type"], f"line {one['line_number']}")
+        Finding(
+            "detect-secrets",
+            Path(file).parent.name,
+            *Path(file).stem.split(".", 1),
+            one["type"],
+            f"line {one['line_number']}",
+        )
         for file, found in answer["results"].items()
         for one in found
     ]
@@ -101,10 +110,15 @@ def detect_secrets(tools: Tools, templates: Path) -> list[Finding]:
 SCANNERS = (checkov, cdk_nag, parliament, detect_secrets)
 
 
-def _specs(templates: Path) -> Iterator[dict[str, Any]]:
-    """Yield the templates of each spec, by name."""
+def _specs(templates: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each spec's name and its templates, by name."""
     for folder in sorted(templates.iterdir()):
-        yield {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+        yield folder.name, {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def _place(file: str) -> tuple[str, str]:
+    """The spec and the template that a file is."""
+    return Path(file).parent.name, Path(file).stem
 
 
 def _run(
