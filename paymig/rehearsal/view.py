@@ -35,6 +35,10 @@ class View:
         """Say what is rehearsed."""
         self._console.say(f"[bold]Rehearsing {migration}[/] on this machine: {title}")
 
+    def remark(self, sentence: str) -> None:
+        """Something is not here as it will be."""
+        self._console.say(Text(sentence))
+
     def start(self, name: str) -> None:
         """A phase begins."""
 

@@ -36,11 +36,12 @@ def test_elsewhere_than_on_a_terminal_there_are_only_lines():
     plain = console(False)
     with view(plain) as shown:
         assert not isinstance(shown, LiveView)
+        shown.remark("The target is [older].")
         shown.start("deploy")
         shown.hear("half way")
         shown.pulse(SUMMARY)
         shown.end(Phase("deploy", 0.0, 1.5, "done"))
-    assert plain.err.file.getvalue() == "ok deploy             1.50 s  done\n"
+    assert plain.err.file.getvalue() == "The target is [older].\nok deploy             1.50 s  done\n"
 
 
 def test_on_a_terminal_the_phase_that_goes_on_is_shown_with_the_load():

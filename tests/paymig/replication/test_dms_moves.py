@@ -12,10 +12,9 @@ import pytest
 
 from compiler.compile import compile_spec
 from compiler.names import MIGRATION_TAG
-from paymig.embedded.postgres import find_binaries
 from paymig.policy.places import places
 from paymig.policy.rights import OF_TASKS
-from paymig.rehearsal import stage as stages
+from paymig.rehearsal.stage import open_stage
 from paymig.replication.engines import engine_for
 from runtime_lambdas.runtime.replication import dms
 from runtime_lambdas.switchover.databases import Databases
@@ -27,13 +26,15 @@ from tests.paymig.paying import execute, may_pay, type_
 from tests.paymig.recording import Recorder
 from tests.paymig.replication.carrier import Carrier
 
-MAJOR = 15
+VERSION = "15.13"
+"""Of the target, and so of the source."""
 
 
 @pytest.fixture
 def file(tmp_path):
     for name in ("logical-vpn.yaml", "onprem-ca.pem"):
         text = (SPECS / name).read_text().replace("engine: logical", "engine: dms")
+        text = text.replace('engine_version: "17.5"', f'engine_version: "{VERSION}"')
         # Nobody has to approve, and a busy machine may take its time.
         text = text.replace("pause_budget: 5s, approval: second-person", "pause_budget: 20s, approval: none")
         (tmp_path / name).write_text(text)
@@ -48,9 +49,7 @@ def spec(file):
 @pytest.fixture
 def stage(spec, monkeypatch):
     monkeypatch.setattr(dms, "_LOOK", 0.05)
-    monkeypatch.setattr(stages, "_NEWEST", MAJOR)
-    monkeypatch.setenv("PAYMIG_PG_BIN", str(find_binaries(MAJOR)[0]))
-    with stages.open_stage(spec.migration) as opened:
+    with open_stage(spec.migration) as opened:
         yield opened
 
 
