@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -28,6 +28,11 @@ class Chunk:
 
     low: Key | None = None
     high: Key | None = None
+
+
+def as_key(values: Sequence[str] | None) -> Key | None:
+    """Return an end of a chunk that was written as JSON."""
+    return None if values is None else tuple(values)
 
 
 class Disordered(Exception):

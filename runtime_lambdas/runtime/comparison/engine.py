@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -32,6 +31,7 @@ Answer = Digest | Changed
 
 _SUSPECTS = 5_000  # rows that are held until the end; more are looked at again at once
 _FETCHED = 1_000  # rows of a differing chunk whose keys and hashes are fetched together
+_TOGETHER = 8  # differing chunks whose rows are looked for at the same time
 _DRILLED = 50_000  # rows of differing buckets that are fetched together
 _UNKNOWN = "{} rows could not be told: they kept changing, or replication has not brought them"
 
@@ -42,6 +42,7 @@ class Work:
 
     Attributes:
         frontier: The key up to which everything was compared; None before the first chunk.
+        unlike: Chunks below the frontier that differ, each with its rows at most, where nobody has looked for the rows.
         read: Whether every row was read; nothing but suspects is left then.
         suspects: Keys of rows that were not the same when they were read.
     """
@@ -50,6 +51,7 @@ class Work:
     whole: Chunk
     result: TableResult
     frontier: Key | None = None
+    unlike: list[tuple[Chunk, int]] = field(default_factory=list)
     read: bool = False
     suspects: list[Key] = field(default_factory=list)
 
@@ -107,7 +109,7 @@ class Engine:
         try:
             self._scan_ranges(work, snapshots, keep)
         except Disordered:
-            work.frontier, work.suspects = None, []
+            work.frontier, work.unlike, work.suspects = None, [], []
             work.result = TableResult(work.shape.full_name, disagreements=list(work.shape.disagreements))
             self._scan_buckets(work, snapshots)
 
@@ -152,13 +154,17 @@ class Engine:
         for chunk, ours, theirs in self._both(
             ((chunk, self._question(work.shape, chunk)) for chunk in cuts), snapshots
         ):
-            work.suspects += self._suspects(work.shape, chunk, ours, theirs, snapshots)
+            if isinstance(ours, Changed) and isinstance(theirs, Changed):
+                keys = sorted(ours.keys | theirs.keys)
+                self._suspect(work, self._unlike(partial(rows.by_key, work.shape, keys=keys), snapshots))
+            if ours[:2] != theirs[:2]:
+                work.unlike.append((chunk, max(ours.rows, theirs.rows)))
             result.rows_source += ours.rows
             result.rows_target += theirs.rows
             result.chunks += 1
             work.frontier = chunk.high or work.frontier
-            if len(work.suspects) > self._most:
-                self.settle(work)
+            if len(work.unlike) >= _TOGETHER:
+                self._look_into(work, snapshots)
             self._tell(work)
             if self._enough(work):
                 return
@@ -166,7 +172,8 @@ class Engine:
                 keep()
                 if self.out_of_time:
                     return
-        work.read = True
+        self._look_into(work, snapshots)
+        work.read = not self._enough(work)
 
     def _question(self, shape: Shape, chunk: Chunk) -> Callable[[Side], Ask[Answer]]:
         since = self._since
@@ -174,39 +181,55 @@ class Engine:
             return lambda side: digest.digest(shape, side, chunk, self._hash)
         return lambda side: changes.changed(shape, side, chunk, since.on(side))
 
-    def _suspects(
-        self, shape: Shape, chunk: Chunk, ours: Answer, theirs: Answer, snapshots: dict[Side, str] | None
-    ) -> set[Key]:
-        """Return the keys of a chunk that were not the same on both sides when it was read."""
-        found: set[Key] = set()
-        if ours[:2] != theirs[:2]:
-            found = self._drill(shape, chunk, snapshots, max(ours.rows, theirs.rows))
-        if isinstance(ours, Changed) and isinstance(theirs, Changed):
-            keys = sorted(ours.keys | theirs.keys)
-            found |= self._unlike(lambda side: rows.by_key(shape, side, keys), snapshots)
-        return found
+    def _look_into(self, work: Work, snapshots: dict[Side, str] | None) -> None:
+        for found in self._drill(work.shape, work.unlike, snapshots):
+            self._suspect(work, found)
+            if self._enough(work):
+                return
+        work.unlike = []
 
-    def _drill(self, shape: Shape, chunk: Chunk, snapshots: dict[Side, str] | None, size: int) -> set[Key]:
-        """Return the keys of a chunk that are not the same; rows of parts that are alike stay on the servers."""
-        parts = [chunk]
-        if size > _FETCHED:
-            cut = self._servers["source"].run(chunks.split(shape, chunk, _FETCHED), (snapshots or {}).get("source"))
-            with suppress(Disordered):  # the parts do not fit the target, though the chunk does
-                parts = [
-                    part
-                    for part, ours, theirs in self._both(
-                        ((part, partial(digest.digest, shape, chunk=part, hash_=self._hash)) for part in cut), snapshots
-                    )
-                    if ours != theirs
-                ]
-        questions = (lambda side, part=part: rows.in_chunk(shape, side, part) for part in parts)
-        return set().union(*(self._unlike(question, snapshots) for question in questions))
+    def _drill(
+        self, shape: Shape, unlike: Sequence[tuple[Chunk, int]], snapshots: dict[Side, str] | None
+    ) -> Iterator[set[Key]]:
+        """Yield the keys that are not the same, of chunks that differ and have so many rows.
+
+        All chunks at once keep the servers busy; rows of parts that are alike stay there.
+        """
+        fetched = [chunk for chunk, size in unlike if size <= _FETCHED]
+        try:
+            fetched += [
+                part
+                for part, ours, theirs in self._both(
+                    (
+                        (part, partial(digest.digest, shape, chunk=part, hash_=self._hash))
+                        for part in self._parts(shape, [chunk for chunk, size in unlike if size > _FETCHED], snapshots)
+                    ),
+                    snapshots,
+                )
+                if ours != theirs
+            ]
+        except Disordered:  # the parts of one do not fit the target, though the chunk does
+            if len(unlike) > 1:
+                for one in unlike:
+                    yield from self._drill(shape, [one], snapshots)
+                return
+            [(chunk, _)] = unlike
+            fetched = [chunk]
+        for _, ours, theirs in self._both(
+            ((part, partial(rows.in_chunk, shape, chunk=part)) for part in fetched), snapshots
+        ):
+            yield _unlike(ours, theirs)
+
+    def _parts(self, shape: Shape, wholes: Sequence[Chunk], snapshots: dict[Side, str] | None) -> Iterator[Chunk]:
+        source, snapshot = self._servers["source"], (snapshots or {}).get("source")
+        for coming in [source.submit(chunks.split(shape, chunk, _FETCHED), snapshot) for chunk in wholes]:
+            yield from coming.result()
 
     def _unlike(
         self, question: Callable[[Side], Ask[Mapping[Key, Any]]], snapshots: dict[Side, str] | None
     ) -> set[Key]:
         [(_, ours, theirs)] = self._both([(Chunk(), question)], snapshots)
-        return {key for key in ours.keys() | theirs.keys() if _content(ours.get(key)) != _content(theirs.get(key))}
+        return _unlike(ours, theirs)
 
     def _scan_buckets(self, work: Work, snapshots: dict[Side, str] | None) -> None:
         if snapshots is None:
@@ -253,6 +276,11 @@ class Engine:
         while asked:
             yield _answers(*asked.popleft())
 
+    def _suspect(self, work: Work, keys: set[Key]) -> None:
+        work.suspects += keys.difference(work.suspects)
+        if len(work.suspects) > self._most:
+            self.settle(work)
+
     def _enough(self, work: Work) -> bool:
         if work.result.differences < self._options.limit:
             return False
@@ -274,6 +302,10 @@ def _sides(different: Mapping[Key, Pair], leader: Side) -> dict[Key, tuple[Versi
     if leader == "source":
         return {key: (pair.leader, pair.follower) for key, pair in different.items()}
     return {key: (pair.follower, pair.leader) for key, pair in different.items()}
+
+
+def _unlike(ours: Mapping[Key, Any], theirs: Mapping[Key, Any]) -> set[Key]:
+    return {key for key in ours.keys() | theirs.keys() if _content(ours.get(key)) != _content(theirs.get(key))}
 
 
 def _content(found: Version | bytes | int | None) -> bytes | int | None:

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from . import chunks
-from .canonical import Key
-from .chunks import Chunk
+from .chunks import Chunk, as_key
 from .engine import Engine, Work
 from .kept import Kept
 from .options import DEFAULTS, Options, Patterns, Watch
@@ -55,7 +54,7 @@ class Part:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Part:
         """Return what `to_json` wrote."""
-        return cls(data["table"], Chunk(_key(data["low"]), _key(data["high"])), data["fingerprint"])
+        return cls(data["table"], Chunk(as_key(data["low"]), as_key(data["high"])), data["fingerprint"])
 
 
 def plan(
@@ -191,7 +190,3 @@ def _cut(source: Server, target: Server, shape: Shape, rows: int) -> list[Chunk]
     cuts = list(chunks.cut(source, shape, rows, Chunk()))
     fit = (target.run(chunks.fits(shape, "target", part)) for part in cuts)
     return cuts if all(fit) else [Chunk()]
-
-
-def _key(values: Iterable[str] | None) -> Key | None:
-    return None if values is None else tuple(values)

@@ -16,7 +16,7 @@ from runtime_lambdas.runtime.journal.control import Side
 
 from . import changes
 from .changes import Cut
-from .chunks import Chunk
+from .chunks import Chunk, as_key
 from .engine import Engine, Work
 from .invariants import Invariant, check
 from .kept import Kept, State
@@ -211,6 +211,7 @@ class Memory:
                 "tables": {
                     work.shape.full_name: {
                         "frontier": work.frontier,
+                        "unlike": [[chunk.low, chunk.high, rows] for chunk, rows in work.unlike],
                         "read": work.read,
                         "suspects": work.suspects,
                         "result": work.result.to_json(),
@@ -230,7 +231,8 @@ class Memory:
         self.cut, self.started = Cut.from_json(state["cut"]), state["started"]
         for work in self._works:
             one = state["tables"][work.shape.full_name]
-            work.frontier = None if one["frontier"] is None else tuple(one["frontier"])
+            work.frontier = as_key(one["frontier"])
+            work.unlike = [(Chunk(as_key(low), as_key(high)), rows) for low, high, rows in one.get("unlike", ())]
             work.read = one["read"]
             work.suspects = [tuple(key) for key in one["suspects"]]
             work.result = TableResult.from_json(one["result"])
