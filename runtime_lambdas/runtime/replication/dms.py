@@ -168,6 +168,11 @@ class Dms:
                 f"beat {first.number} of the {self.origin} is not on the {self._destination} after {timeout:g} s; DMS "
                 f"says {state.status}{': ' if state.failure else ''}{state.failure}"
             )
+        if behind := self._out_of_step():
+            raise NotReady(
+                f"beat {first.number} of the {self.origin} is on the {self._destination}, and it proves nothing: DMS "
+                f"passes over changes of {', '.join(behind)}. paymig replicate status says more"
+            )
         return Marker(self.origin, first.number, elapsed)
 
     def pause(self) -> None:
@@ -325,6 +330,16 @@ class Dms:
                 return first, time.monotonic() - begun
             self._connections.admin(self.origin, self._beat)
         return first, None
+
+    def _out_of_step(self) -> list[str]:
+        """Return the tables that DMS does not follow, though its task goes on: suspended by an error, or not loaded."""
+        entry = self._entry()
+        found = []
+        for one in self._now(entry).statistics():
+            state = _state(one)
+            if state == "failed" or (entry is None and state != "replicating"):
+                found.append(f"{one['SchemaName']}.{one['TableName']} ({one.get('TableState')})")
+        return sorted(found)
 
     def _slot_or_broken(self) -> slot.Slot:
         found = self._connections.peer(self.origin, lambda running: slot.read(running, self._slot, _PLUGIN))

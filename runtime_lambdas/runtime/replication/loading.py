@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from psycopg2.extensions import cursor
 
@@ -26,7 +27,7 @@ LEFT JOIN pg_stat_progress_copy p ON p.relid = r.srrelid AND p.type = 'CALLBACK'
 WHERE r.srsubid = %s
 """
 _BROKEN_OFF = """
-SELECT n.nspname || '.' || c.relname
+SELECT n.nspname || '.' || c.relname, c.oid::bigint, r.srsubstate = 'f'
 FROM pg_subscription_rel r
 JOIN pg_class c ON c.oid = r.srrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -55,10 +56,23 @@ def states(running: cursor, subscription: int) -> dict[str, tuple[TableState, in
     return {name: (_STATES[state], rows) for name, state, rows in running.fetchall()}
 
 
-def broken_off(running: cursor, subscription: int) -> list[str]:
+class BrokenOff(NamedTuple):
+    """A load that was begun and that no worker is at.
+
+    Attributes:
+        oid: the table's on the server that subscribes.
+        copied: whether its rows are there, and no more is missing than what was written while they were copied.
+    """
+
+    table: str
+    oid: int
+    copied: bool
+
+
+def broken_off(running: cursor, subscription: int) -> list[BrokenOff]:
     """Return the tables whose load was begun and that no worker is loading now."""
     running.execute(_BROKEN_OFF, (subscription,))
-    return [name for (name,) in running.fetchall()]
+    return [BrokenOff(*row) for row in running.fetchall()]
 
 
 def errors(running: cursor, subscription: int) -> dict[str, int]:

@@ -30,6 +30,7 @@ from runtime_lambdas.runtime.writer import Side
 _FILTERS_BY_ORIGIN = 16
 _DOUBT_SECONDS = 0.25  # how long a beat may take before the slot is asked whether it can still arrive
 _COUNTS_ERRORS = 15
+_STEP_SECONDS = 0.02  # between two looks at tables that catch up
 _PROOF_SECONDS = 2.0  # how long a beat may take that proves, after an error, that changes are applied again
 _SUFFIXES: dict[Side, str] = {"source": "fwd", "target": "rev"}
 
@@ -136,10 +137,12 @@ class Logical:
         beat = self._connections.admin(self.origin, self._beat)
         elapsed = self._arrival(beat, timeout)
         if elapsed is None:
+            behind = [name for name in self._out_of_step(beat) if name != heartbeat.TABLE]
+            what = f"with every change before it: {', '.join(behind)} did not keep up" if behind else ""
             problems = " ".join(self._problems(self._subscription())) or "Its worker may be behind a large transaction."
             raise NotReady(
-                f"beat {beat.number} of the {self.origin} is not on the {self._destination} after {timeout:g} s. "
-                + problems
+                f"beat {beat.number} of the {self.origin} is not on the {self._destination} after {timeout:g} s"
+                f"{' ' * bool(what)}{what}. {problems}"
             )
         return Marker(self.origin, beat.number, elapsed)
 
@@ -252,7 +255,7 @@ class Logical:
         self._connections.admin(self._destination, act)
 
     def _arrival(self, beat: Beat, limit: float) -> float | None:
-        """Return how many seconds a beat took, or None where it did not arrive in time.
+        """Return how many seconds a beat took with every change before it, or None where that was not in time.
 
         Raises:
             Broken: It can't arrive any more: the reader has confirmed more of the log, and does not have it.
@@ -279,7 +282,29 @@ class Logical:
                     )
             if heartbeat.wait(seen, beat.number, min(left, 1.0)) is not None:
                 elapsed = time.monotonic() - begun
+        while elapsed is not None and self._out_of_step(beat):
+            elapsed = time.monotonic() - begun
+            if elapsed >= limit:
+                return None
+            time.sleep(_STEP_SECONDS)
         return elapsed
+
+    def _out_of_step(self, beat: Beat) -> list[str]:
+        """Return the tables whose changes before a beat that arrived are not proved to be there; none is a proof.
+
+        The main worker passes over the changes of a table that another one still loads, beats of its own go on
+        arriving, and a server that died can put a table back to there (docs/adr/0034). Looked at in one transaction,
+        after the beat: no such death is between the two.
+        """
+
+        def look(running: cursor) -> list[str]:
+            latest, found = heartbeat.read(running, self.origin), subscription.read(running, self.name)
+            if found is None or latest is None or latest.number < beat.number:
+                return [heartbeat.TABLE]
+            known = loading.states(running, found.oid)
+            return sorted(name for name, (state, _) in known.items() if state != "replicating")
+
+        return self._connections.admin(self._destination, look)
 
     def _follows_the_heartbeat(self) -> bool:
         found = self._subscription()
@@ -312,10 +337,18 @@ class Logical:
                     "rows that keep a change from being applied: the log of its server says which. Once that is "
                     "mended, it goes on by itself where it stopped."
                 )
+            # First which slots there are: a load that ends drops its own, and then is none that broke off.
+            kept = self._connections.peer(self.origin, lambda running: slot.tables_of_loads(running, found.oid))
             stopped = self._connections.admin(self._destination, lambda running: loading.broken_off(running, found.oid))
-            if stopped:
+            if lost := [one.table for one in stopped if one.copied and one.oid not in kept]:
                 problems.append(
-                    f"The load of {', '.join(stopped)} broke off ({counted}); it is tried again every few seconds. If "
+                    f"The load of {', '.join(lost)} can't be ended: the {self._destination}'s server died just then, "
+                    f"and its slot on the {self.origin} is gone: {self._mends}."
+                )
+            elif stopped:
+                names = ", ".join(one.table for one in stopped)
+                problems.append(
+                    f"The load of {names} broke off ({counted}); it is tried again every few seconds. If "
                     f"that lasts, the log of the {self._destination}'s server says why."
                 )
         return problems

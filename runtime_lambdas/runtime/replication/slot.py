@@ -104,14 +104,24 @@ def drop(running: cursor, name: str) -> None:
         time.sleep(0.05)
 
 
+def tables_of_loads(running: cursor, reader: int) -> set[int]:
+    """Return the tables, by their numbers on the server that reads, whose own first load has a slot."""
+    return {int(name.split("_")[3]) for name in _of_loads(running, reader)}
+
+
 def drop_those_of_loads(running: cursor, reader: int) -> None:
     """Drop what the tables' own first loads left behind, where a subscription ended in the middle of them."""
+    for name in _of_loads(running, reader):
+        drop(running, name)
+
+
+def _of_loads(running: cursor, reader: int) -> list[str]:
+    """Return the slots that the workers of a subscription made, named pg_<subscription>_sync_<table>_<system>."""
     running.execute(
         "SELECT slot_name FROM pg_replication_slots WHERE database = current_database() AND slot_name ~ %s",
-        (f"^pg_{reader}_sync_",),
+        (f"^pg_{reader}_sync_[0-9]+_",),
     )
-    for (name,) in running.fetchall():
-        drop(running, name)
+    return [name for (name,) in running.fetchall()]
 
 
 def advance_to_now(running: cursor, name: str) -> None:

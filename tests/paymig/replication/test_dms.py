@@ -186,6 +186,21 @@ def test_what_dms_finds_is_a_problem(stage, migration, monkeypatch):
         assert words in progress.problems[0]
 
 
+def test_a_beat_proves_nothing_of_a_table_that_dms_has_suspended(stage, migration, monkeypatch):
+    """The task goes on with all others then, and the heartbeat is one of them."""
+    values, engine, journal, databases = migration
+    with Carrier(stage.source_dsn, stage.target_dsn, engine._load):
+        run.start(engine, journal, databases, values, Console("json"))
+        told = engine._load.statistics()
+        for state in ("Table error", "Full load"):
+            changed = [one | ({"TableState": state} if one["TableName"] == "payments" else {}) for one in told]
+            with monkeypatch.context() as patch:
+                patch.setattr(engine._load, "statistics", lambda changed=changed: changed)
+                with pytest.raises(NotReady, match=rf"passes over changes of public\.payments \({state}\)"):
+                    engine.marker(20)
+        engine.marker(20)
+
+
 def test_a_first_load_into_rows_is_refused(stage, migration):
     values, engine, journal, databases = migration
     execute(

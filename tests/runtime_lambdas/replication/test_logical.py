@@ -1,7 +1,10 @@
 """Both directions of PostgreSQL's own replication, between real servers of different majors, under load."""
 
 import json
+import os
+import signal
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import psycopg2
@@ -294,6 +297,7 @@ def test_a_server_that_dies_under_load_is_followed_again_by_itself(servers, olde
         pair = Pair(dying, servers[18]) if publishes else Pair(servers[older], dying)
         try:
             engine = pair.loaded()
+            pair.target.run("SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', 'on the disk')")
             with Load(pair.login("source", "application")) as load:
                 for _ in range(2):
                     made = len(load.acknowledged)
@@ -304,7 +308,7 @@ def test_a_server_that_dies_under_load_is_followed_again_by_itself(servers, olde
                     made = len(load.acknowledged)
                     until(lambda made=made: len(load.acknowledged) > made + 50)
             assert bool(load.failures) == publishes  # its connections did break
-            until(lambda: engine.progress().state == "replicating")  # a table's copy may have to end anew
+            until(lambda: engine.progress().state == "replicating")
             engine.marker(20)
             assert pair.source.digest() == pair.target.digest()
             paid = {id_ for (id_,) in pair.target.run("SELECT id::text FROM payments")}
@@ -314,6 +318,83 @@ def test_a_server_that_dies_under_load_is_followed_again_by_itself(servers, olde
             assert pair.target.run(STICKS, engine.name) == [(True, False)]
         finally:
             pair.end()
+
+
+def test_a_beat_is_no_proof_of_a_table_that_a_server_s_death_put_back(servers):
+    """The end of a table's load is committed without waiting for the disk, and by then its slot is dropped.
+
+    A server that dies there comes back to a load that can never be ended: the table stays as it is, while the
+    heartbeat, a table like any other, is followed as before.
+    """
+    with Postgres.start(18, {**SETTINGS, "autovacuum": "off"}) as dying:
+        pair = Pair(servers[16], dying)
+        try:
+            fill(pair.source, 500)
+            engine = pair.forward()
+            engine.prepare()
+            die_at_the_end_of_a_load(pair, engine, "transactions")
+            pair.source.run(ROW)
+            pair.source.run(
+                "INSERT INTO transactions (payment_id, account, amount, currency)"
+                " SELECT id, 'merchant', 1, 'EUR' FROM payments WHERE idempotency_key = 'twice'"
+            )
+            until(lambda: pair.target.run("SELECT 1 FROM payments WHERE idempotency_key = 'twice'"))
+            with pytest.raises(NotReady, match=r"with every change before it: public\.transactions did not keep up"):
+                engine.marker(2)
+            beats = "SELECT beat FROM paymig.heartbeat WHERE side = 'source'"
+            assert pair.target.run(beats) == pair.source.run(beats), "the beat itself did arrive"
+            assert pair.target.digest()["transactions"][0] == 500, "what it would have proved is not true"
+            assert not engine.lag(0.5).arrived
+            until(lambda: "its slot on the source is gone" in " ".join(engine.progress().problems))
+            assert engine.progress().state != "replicating"
+            engine.retire()
+            pair.target.run("TRUNCATE payments CASCADE")
+            engine.prepare()
+            engine.start()
+            until(lambda: engine.progress().loaded)
+            engine.marker(20)
+            assert pair.source.digest() == pair.target.digest()
+        finally:
+            pair.end()
+
+
+def die_at_the_end_of_a_load(pair, engine, table):
+    """Kill the target's server when its load of a table has ended, and before that is on the disk."""
+    source, target = pair.source, pair.target
+
+    def state(name: str) -> str:
+        [(found,)] = target.run("SELECT srsubstate::text FROM pg_subscription_rel WHERE srrelid = %s::regclass", name)
+        return found
+
+    def followed(name: str) -> bool:
+        source.transact("admin", lambda cursor: heartbeat.beat(cursor, "source"))
+        return state(name) == "r"
+
+    with closing(target.server.connect(target.name)) as first, closing(target.server.connect(target.name)) as second:
+        first.cursor().execute(f"BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+        engine.start()
+        until(lambda: followed("paymig.heartbeat") and followed("payments"))
+        # The main worker waits for this lock, and the table's own worker for the main one, until both are let go.
+        second.cursor().execute("BEGIN; LOCK TABLE paymig.heartbeat IN SHARE ROW EXCLUSIVE MODE")
+        source.transact("admin", lambda cursor: heartbeat.beat(cursor, "source"))
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'paymig.heartbeat'::regclass"
+        until(lambda: target.run(waiting))
+        first.cursor().execute("ROLLBACK")
+        until(lambda: state(table) == "f")
+        target.run(
+            "SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', 'all this is on the disk')"
+        )
+        [(writer,)] = target.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+        os.kill(writer, signal.SIGSTOP)  # and nothing after it is
+        second.cursor().execute("ROLLBACK")
+        loads = (
+            "SELECT 1 FROM pg_replication_slots WHERE database = current_database() AND slot_name LIKE 'pg_%_sync_%'"
+        )
+        until(lambda: not source.run(loads))
+    target.server.kill()
+    target.server.restart()
+    engine.close()
+    assert state(table) == "f"
 
 
 def test_what_can_not_be_replicated_is_refused_before_anything_is_done(modern):
