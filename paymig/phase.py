@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from paymig.journal.state import read
-from paymig.replication.run import LOADED, STARTED
+from paymig.replication.run import LOADED
+from paymig.replication.status import STARTED
 from runtime_lambdas.runtime.journal.control import Writer
 from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.switchover.history import Attempt

@@ -39,15 +39,15 @@ def start_command(at: Operation, why: str) -> None:
 @command.command("status", epilog="Example: paymig replicate status --format json")
 @operation
 def status_command(at: Operation) -> int:
-    """Show how far each table is, how far the target is behind, and what is wrong.
+    """Show how far each table is, how long its load still takes, how far the target is behind, and what is wrong.
 
-    The lag is measured by a beat that is written on the source and awaited on the target. Exit code 8 where the target
-    is not complete, does not follow, or can't be trusted.
+    The lag is measured by a beat that is written on the source and awaited on the target. The way back is told of where
+    it is on. Exit code 8 where the side that takes no writes is not complete, does not follow, or can't be trusted.
     """
     from paymig.databases import Databases
     from paymig.errors import UNHEALTHY
     from paymig.replication.engines import engine_for
-    from paymig.replication.run import look
+    from paymig.replication.status import look
 
     databases = Databases(at.aws, at.spec)
     engine = engine_for(at.migration, databases, at.aws)

@@ -3,69 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
 from typing import Any
 
-import psycopg2
 from psycopg2.extensions import cursor
 
 from paymig.console import Console
-from paymig.errors import PaymigError, Refused
-from paymig.replication.show import Bars, table
+from paymig.errors import Refused
+from paymig.replication.show import Bars
+from paymig.replication.status import ENDED, ROLES, STARTED, Report, look
+from paymig.replication.words import worded
 from paymig.schema_transfer.transfer import Section, transfer
 from runtime_lambdas.runtime import roles
 from runtime_lambdas.runtime.catalogue import read_sequences, read_tables
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.logins import Logins, Role
-from runtime_lambdas.runtime.replication.engine import Engine, Identity, Lag, Progress, ReplicationError
-from runtime_lambdas.runtime.roles import RolesError
+from runtime_lambdas.runtime.replication.engine import Engine
 from runtime_lambdas.runtime.writer import Side
 from schemas.migration import Migration
 
 _LOOK_SECONDS = 0.5
-_LAG_SECONDS = 5.0
-_ROLES = "make the target's roles"
-_ENDED = "end replication"
-STARTED = "start replication"
-"""The journal's step whose evidence holds the identity of what was started."""
 LOADED = "make indexes and constraints"
 """The journal's last step of a start: the first load is over."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """How replication is.
-
-    Attributes:
-        lag: None where there is nothing to measure.
-        broken: why what arrives can't be trusted; empty where it can.
-    """
-
-    progress: Progress
-    lag: Lag | None
-    broken: str
-
-    @property
-    def healthy(self) -> bool:
-        """Whether the target is complete, and follows."""
-        return self.progress.loaded and self.lag is not None and self.lag.arrived and not self.broken
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Give it as JSON's types."""
-        return {
-            "state": self.progress.state,
-            "healthy": self.healthy,
-            "tables": [asdict(one) for one in self.progress.tables],
-            "lag": asdict(self.lag) if self.lag else None,
-            "problems": [*self.progress.problems, *([self.broken] if self.broken else [])],
-        }
-
-    def show(self, console: Console) -> None:
-        """Print it."""
-        console.result(self.to_json(), table(self))
 
 
 def start(
@@ -81,7 +42,7 @@ def start(
     """
     with worded(), hold(journal, "replicate start", why) as holding:
         refuse_moved_writer(journal)
-        with holding.step(_ROLES), _as(logins, "target", "master") as running:
+        with holding.step(ROLES), _as(logins, "target", "master") as running:
             roles.make_target_roles(running, logins, subscribes=engine.applier == "control")
             if engine.applier == "replication":
                 roles.let_apply(running, logins)
@@ -100,26 +61,6 @@ def start(
         with hold(journal, "replicate start", why) as holding, holding.step(LOADED) as reached:
             reached |= _transfer(logins, "post-data")
         return look(engine, journal)
-
-
-def look(engine: Engine, journal: Journal) -> Report:
-    """Say how replication is; a beat is written on the writer to measure the lag.
-
-    Raises:
-        Refused: a database can't be reached.
-    """
-    if not any(one.step == _ROLES and one.kind == "done" for one in journal.entries()):
-        return Report(Progress("absent"), None, "")  # nothing could log in, so nothing was started
-    with worded():
-        progress = engine.progress()
-        if progress.state in ("absent", "loading"):
-            return Report(progress, None, "")
-        try:
-            if (recorded := recorded_identity(journal)) is not None:
-                engine.verify(recorded)
-            return Report(progress, engine.lag(_LAG_SECONDS), "")
-        except ReplicationError as error:
-            return Report(progress, None, str(error))
 
 
 def stop(engine: Engine, journal: Journal, console: Console, *, retire: bool, yes: bool, why: str = "") -> Report:
@@ -145,20 +86,9 @@ def stop(engine: Engine, journal: Journal, console: Console, *, retire: bool, ye
     with worded(), hold(journal, "replicate stop", why) as holding:
         refuse_moved_writer(journal)
         console.confirm(question, yes)
-        with holding.step(_ENDED if retire else "pause replication"):
+        with holding.step(ENDED if retire else "pause replication"):
             engine.retire() if retire else engine.pause()
         return Report(engine.progress(), None, "")
-
-
-def recorded_identity(journal: Journal) -> Identity | None:
-    """Return what was started last, as the journal has it; None where nothing was, or it was ended."""
-    found = None
-    for entry in journal.entries():
-        if entry.kind == "done" and entry.step == STARTED:
-            found = Identity(**entry.evidence["identity"])
-        elif entry.kind == "done" and entry.step == _ENDED:
-            found = None
-    return found
 
 
 def refuse_moved_writer(journal: Journal) -> None:
@@ -172,22 +102,6 @@ def refuse_moved_writer(journal: Journal) -> None:
             "the target is the writer: what replicates from the source now belongs to the switchover",
             "paymig status says where the migration stands",
         )
-
-
-@contextmanager
-def worded() -> Iterator[None]:
-    """Turn what an engine or a database says into words for the operator."""
-    try:
-        yield
-    except (ReplicationError, RolesError) as error:
-        raise Refused(str(error)) from error
-    except psycopg2.OperationalError as error:
-        raise Refused(
-            f"a database can't be reached from here: {str(error).strip()}",
-            "run it where both databases can be reached, for example on a host inside the VPC",
-        ) from error
-    except psycopg2.Error as error:
-        raise PaymigError(f"a database refused: {str(error).strip()}") from error
 
 
 @contextmanager

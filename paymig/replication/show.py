@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +17,7 @@ from paymig.console import Console
 from runtime_lambdas.runtime.replication.engine import Progress, TableProgress
 
 if TYPE_CHECKING:
-    from paymig.replication.run import Report
+    from paymig.replication.status import Report
 
 _MOST_BARS = 30  # tables under way come first; more would not fit a screen
 
@@ -42,11 +43,9 @@ class Bars:
 
     def update(self, progress: Progress) -> None:
         """Show the load as it is now."""
-        watched = time.monotonic() - self._begun
         made = {one.table: one.rows - self._first.setdefault(one.table, one.rows) for one in progress.tables}
         if self._live:
-            each = {one.table: seconds_left([one], made[one.table], watched) for one in progress.tables}
-            self._live.update(_bars(progress, each, seconds_left(progress.tables, sum(made.values()), watched)))
+            self._live.update(_bars(progress, Pace(made, time.monotonic() - self._begun)))
         for one in progress.tables:
             if self._told.get(one.table) != one.state:
                 self._told[one.table] = one.state
@@ -55,38 +54,56 @@ class Bars:
                     self._console.say(f"  {one.table:<40} {one.state}  {one.rows:,} of {one.rows_expected:,} rows")
 
 
-def seconds_left(tables: Sequence[TableProgress], rows: int, seconds: float) -> float | None:
-    """Estimate how long a load still takes, by its pace so far; None while there is none.
+@dataclass(frozen=True)
+class Pace:
+    """How fast a load is.
 
-    Args:
-        tables: that are loaded.
-        rows: that were loaded while it was watched.
+    Attributes:
+        rows: that were loaded while it was watched, by table.
         seconds: for which it was watched.
     """
-    missing = sum(max(0, one.rows_expected - one.rows) for one in tables if one.state != "replicating")
-    if not missing:
-        return 0.0
-    return missing * seconds / rows if rows > 0 and seconds > 0 else None
+
+    rows: Mapping[str, int]
+    seconds: float
+
+    @classmethod
+    def between(cls, before: Progress, after: Progress, seconds: float) -> Pace:
+        """Return the pace from one look to another, so many seconds later."""
+        had = {one.table: one.rows for one in before.tables}
+        return cls({one.table: one.rows - had.get(one.table, 0) for one in after.tables}, seconds)
+
+    def left(self, tables: Sequence[TableProgress]) -> float | None:
+        """Estimate how many seconds these tables still take; None while nothing moves."""
+        missing = sum(max(0, one.rows_expected - one.rows) for one in tables if one.state != "replicating")
+        if not missing:
+            return 0.0
+        made = sum(self.rows.get(one.table, 0) for one in tables)
+        return missing * self.seconds / made if made > 0 and self.seconds > 0 else None
 
 
 def table(report: Report) -> RenderableType:
     """Draw how replication is."""
-    parts: list[RenderableType] = [_bars(report.progress)] if report.progress.tables else []
+    parts: list[RenderableType] = [_bars(report.progress, report.pace)] if report.progress.tables else []
+    parts += _lines(report)
+    if report.back is not None:
+        parts += ["", "the way back, from the target to the source", *_lines(report.back)]
+    return Group(*parts)
+
+
+def _lines(report: Report) -> list[str]:
+    lines = []
     lag = report.lag
     if lag is not None:
         behind = "" if lag.bytes is None else f", {size(lag.bytes)} of log not confirmed"
         took = f"{lag.seconds * 1000:.1f} ms" if lag.arrived else f"[red]more than {lag.seconds:g} s[/]"
-        parts.append(f"lag        a beat took {took}{behind}")
-    parts += [f"[red]problem[/]    {text}" for text in (*report.progress.problems, report.broken) if text]
-    colour = "green" if report.healthy else "yellow" if report.progress.state in ("loading", "paused") else "red"
-    parts.append(f"state      [{colour}]{report.progress.state}[/]")
-    return Group(*parts)
+        lines.append(f"lag        a beat took {took}{behind}")
+    lines += [f"[red]problem[/]    {text}" for text in report.problems]
+    colour = "green" if report.follows else "yellow" if report.progress.state in ("loading", "paused") else "red"
+    return [*lines, f"state      [{colour}]{report.progress.state}[/]"]
 
 
-def _bars(
-    progress: Progress, each: Mapping[str, float | None] | None = None, left: float | None = None
-) -> RenderableType:
-    """Draw the tables; `each` has the seconds that every one still takes, `left` those of all."""
+def _bars(progress: Progress, pace: Pace | None) -> RenderableType:
+    """Draw the tables, with the time that each and all of them still take."""
     drawn = Table(box=None, pad_edge=False)
     headings = {"table": "left", "": "left", "rows": "right", "size": "right", "state": "left", "left": "right"}
     for heading, justify in headings.items():
@@ -94,11 +111,11 @@ def _bars(
     order = sorted(progress.tables, key=lambda one: (one.state not in ("loading", "catching up"), one.table))
     for one in order[:_MOST_BARS]:
         rows, sizes = f"{one.rows:,}/{one.rows_expected:,}", f"{size(one.bytes)}/{size(one.bytes_expected)}"
-        takes = (each or {}).get(one.table)
+        takes = pace.left([one]) if pace else None
         drawn.add_row(one.table, _bar(one), rows, sizes, one.state, f"{takes:,.0f} s" if takes else "")
     rest = len(order) - _MOST_BARS
     caption = f"and {rest} more tables" if rest > 0 else ""
-    if left:
+    if left := pace.left(progress.tables) if pace else None:
         caption = f"{caption}  about {left:,.0f} s left".strip()
     return Group(drawn, caption) if caption else drawn
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from paymig.replication.run import refuse_moved_writer, worded
+from paymig.replication.run import refuse_moved_writer
+from paymig.replication.words import worded
 from paymig.schema_transfer.transfer import Section, Transferred, transfer
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.journal.journal import Journal

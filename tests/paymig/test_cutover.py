@@ -15,7 +15,8 @@ from paymig.deploy import Deployer
 from paymig.errors import Refused
 from paymig.phase import Standing, standing
 from paymig.rehearsal.stage import open_stage
-from paymig.replication.run import LOADED, STARTED
+from paymig.replication.run import LOADED
+from paymig.replication.status import STARTED
 from paymig.road import Leg, ahead
 from runtime_lambdas.runtime.journal.control import FIRST, Writer
 from runtime_lambdas.runtime.journal.entry import Entry

@@ -15,7 +15,7 @@ from paymig.databases import Databases
 from paymig.deploy import Deployer
 from paymig.errors import Refused
 from paymig.journal.opening import open_journal
-from paymig.replication import run
+from paymig.replication import run, status
 from paymig.replication.engines import engine_for
 from runtime_lambdas.runtime.replication import dms, dms_api
 from runtime_lambdas.runtime.replication.engine import Broken, NotReady
@@ -114,7 +114,7 @@ def test_a_task_is_loaded_once_and_then_resumed(stage, migration, monkeypatch):
         assert engine.progress().state == "paused"
         assert run.start(engine, journal, databases, values, Console("json")).healthy
         assert asked == ["start-replication", "resume-processing"], "nothing is ever loaded again"
-    recorded = run.recorded_identity(journal)
+    recorded = status.recorded_identity(journal)
     engine.verify(recorded)
     for changed in ({"reader": "2020"}, {"place": "arn"}, {"server": "7"}):
         with pytest.raises(Broken):

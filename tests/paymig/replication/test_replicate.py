@@ -3,6 +3,8 @@
 import io
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import psycopg2
@@ -15,10 +17,11 @@ from paymig.console import Console
 from paymig.databases import Databases
 from paymig.errors import Refused
 from paymig.journal.opening import open_journal
-from paymig.replication import run
+from paymig.replication import run, status
 from paymig.replication.engines import engine_for
-from paymig.replication.show import Bars, seconds_left, size
+from paymig.replication.show import Bars, Pace, size, table
 from runtime_lambdas.runtime.replication.engine import Progress, TableProgress
+from tests.runtime_lambdas.replication.pair import until
 
 ROWS = 300
 
@@ -50,7 +53,7 @@ def deployed(stage, spec, deploy):
 
 def test_from_an_empty_target_to_the_end_and_again(stage, spec, deployed, capsys):
     engine, journal, databases = deployed
-    assert run.look(engine, journal).to_json()["state"] == "absent"
+    assert status.look(engine, journal).to_json()["state"] == "absent"
 
     report = run.start(engine, journal, databases, spec.migration, Console("json"), "first load")
     assert report.healthy, report.to_json()
@@ -71,7 +74,7 @@ def test_from_an_empty_target_to_the_end_and_again(stage, spec, deployed, capsys
     assert execute(stage.target_dsn, "SELECT count(*) FROM payments") == [(ROWS,)], "nothing is loaded twice"
     steps = [(one.verb, one.step, one.kind) for one in journal.entries() if one.verb == "replicate start"]
     assert steps.count(("replicate start", "start replication", "done")) == 2
-    recorded = run.recorded_identity(journal)
+    recorded = status.recorded_identity(journal)
     assert recorded == replace(engine.identity(), position=recorded.position)
 
     for role, may in (("api", "SELECT"), ("validation", "SELECT")):
@@ -84,13 +87,13 @@ def test_from_an_empty_target_to_the_end_and_again(stage, spec, deployed, capsys
     paused = run.stop(engine, journal, Console("json"), retire=False, yes=True)
     assert paused.progress.state == "paused"
     execute(stage.source_dsn, "DELETE FROM payments WHERE amount = 1")
-    assert not run.look(engine, journal).healthy
+    assert not status.look(engine, journal).healthy
     assert run.start(engine, journal, databases, spec.migration, Console("json")).healthy
     assert execute(stage.target_dsn, "SELECT count(*) FROM payments") == [(ROWS - 1,)]
 
     ended = run.stop(engine, journal, Console("json"), retire=True, yes=True)
     assert ended.progress.state == "absent"
-    assert run.recorded_identity(journal) is None
+    assert status.recorded_identity(journal) is None
     assert execute(stage.source_dsn, "SELECT count(*) FROM pg_replication_slots") == [(0,)]
     with pytest.raises(Refused, match="hold rows already"):
         run.start(engine, journal, databases, spec.migration, Console("json"))
@@ -101,18 +104,91 @@ def test_what_broke_is_told_by_the_status(stage, spec, deployed):
     run.start(engine, journal, databases, spec.migration, Console("json"))
     engine.pause()
     execute(stage.source_dsn, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
-    report = run.look(engine, journal)
+    report = status.look(engine, journal)
     assert not report.healthy
     assert "has no slot" in " ".join(report.to_json()["problems"])
     assert "is gone, so changes were lost" in report.broken
     text = io.StringIO()
-    RichConsole(file=text, width=200).print(run.table(report))
+    RichConsole(file=text, width=200).print(table(report))
     assert "public.payments" in text.getvalue()
     assert "problem" in text.getvalue()
 
 
-def test_a_writer_that_has_moved_is_refused(stage, spec, deployed):
+SLOW = """
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END';
+CREATE TRIGGER slow BEFORE INSERT ON payments FOR EACH ROW EXECUTE FUNCTION dawdle();
+ALTER TABLE payments ENABLE ALWAYS TRIGGER slow;
+"""
+QUICK = "CREATE OR REPLACE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+
+
+def test_the_status_of_a_load_tells_how_long_each_table_still_takes(stage, spec, deployed):
     engine, journal, databases = deployed
+    execute(stage.source_dsn, "ANALYZE payments")
+    starting = engine_for(spec.migration, databases, stand_in="logical")
+    prepare = starting.prepare
+    starting.prepare = lambda: (prepare(), execute(stage.target_dsn, SLOW))
+    told: list[status.Report] = []
+    with closing(starting), ThreadPoolExecutor(1) as another:
+        started = another.submit(
+            lambda: run.start(starting, open_journal(stage.aws, spec.migration.full_name), databases, spec.migration,
+                              Console("json"))
+        )  # fmt: skip
+        try:
+            until(lambda: told.append(status.look(engine, journal)) or told[-1].pace or started.done(), 120)
+        finally:
+            until(lambda: quickly(stage.target_dsn) or started.done(), 120)
+        assert started.result().healthy
+    report = told[-1]
+    assert not report.healthy
+    data = report.to_json()
+    [payments] = [one for one in data["tables"] if one["table"] == "public.payments"]
+    made, missing = report.pace.rows["public.payments"], ROWS - payments["rows"]
+    assert payments["state"] == "loading"
+    assert 0 < payments["rows"] < ROWS == payments["rows_expected"]
+    assert payments["seconds_left"] == pytest.approx(missing * report.pace.seconds / made)
+    assert data["seconds_left"] >= payments["seconds_left"]
+    text = io.StringIO()
+    RichConsole(file=text, width=200).print(table(report))
+    assert re.search(rf"public\.payments .* loading +{payments['seconds_left']:,.0f} s", text.getvalue())
+    assert re.search(r"about [\d,]+ s left", text.getvalue())
+    assert status.look(engine, journal).to_json()["seconds_left"] is None
+
+
+def quickly(dsn: str) -> bool:
+    """Let the load be as fast as any, once it can be slow."""
+    if execute(dsn, "SELECT to_regproc('dawdle')") == [(None,)]:
+        return False
+    execute(dsn, QUICK)
+    return True
+
+
+def test_the_status_tells_of_the_way_back_and_judges_by_who_is_the_writer(stage, spec, deployed):
+    engine, journal, databases = deployed
+    report = run.start(engine, journal, databases, spec.migration, Console("json"))
+    assert report.to_json()["back"] is None
+    with closing(engine.reverse()) as back:
+        back.prepare()
+        report = status.look(engine, journal)
+        assert report.healthy
+        assert report.to_json()["back"]["state"] == "replicating"
+        assert report.to_json()["back"]["lag"]["arrived"]
+        move_writer(stage, spec)
+        assert status.look(engine, journal).healthy
+        back.pause()
+        execute(stage.target_dsn, f"SELECT pg_drop_replication_slot('{back.name}')")
+        report = status.look(engine, journal)
+        assert not report.healthy
+        assert report.follows, "that way all is well"
+        told = report.to_json()["back"]
+        assert "has no slot" in " ".join(told["problems"])
+        text = io.StringIO()
+        RichConsole(file=text, width=200).print(table(report))
+        assert re.search(r"the way back, from the target to the source\n(.*\n)*problem.*has no slot", text.getvalue())
+
+
+def move_writer(stage, spec):
+    """Let the journal say that the target is the writer."""
     journal_table = next(iter(stage.aws.client("dynamodb").list_tables()["TableNames"]))
     stage.aws.client("dynamodb").put_item(
         TableName=journal_table,
@@ -123,11 +199,16 @@ def test_a_writer_that_has_moved_is_refused(stage, spec, deployed):
             "epoch": {"N": "1"},
         },
     )
+
+
+def test_a_writer_that_has_moved_is_refused(stage, spec, deployed):
+    engine, journal, databases = deployed
+    move_writer(stage, spec)
     with pytest.raises(Refused, match="the target is the writer"):
         run.start(engine, journal, databases, spec.migration, Console("json"))
     with pytest.raises(Refused, match="the target is the writer"):
         run.stop(engine, journal, Console("json"), retire=True, yes=True)
-    assert run.look(engine, journal).progress.state == "absent"
+    assert status.look(engine, journal).progress.state == "absent"
 
 
 def test_a_database_that_is_away_is_named(stage, spec, deploy):
@@ -153,12 +234,15 @@ def test_the_time_left_follows_the_pace():
     half = Progress(
         "loading", (TableProgress("a", "loading", 50, 100, 1, 2), TableProgress("b", "waiting", 0, 50, 0, 1))
     )
-    assert seconds_left(half.tables, 50, 10.0) == 20.0
-    assert seconds_left(half.tables[:1], 50, 10.0) == 10.0
-    assert seconds_left(half.tables, 0, 10.0) is None
-    assert seconds_left([replace(half.tables[0], rows=100)], 0, 0.0) == 0.0
+    assert Pace({"a": 50}, 10.0).left(half.tables) == 20.0
+    assert Pace({"a": 50}, 10.0).left(half.tables[:1]) == 10.0
+    assert Pace({"a": 50}, 10.0).left(half.tables[1:]) is None
+    assert Pace({}, 10.0).left(half.tables) is None
+    assert Pace({}, 0.0).left([replace(half.tables[0], rows=100)]) == 0.0
     estimated_too_high = replace(half.tables[0], rows=90, state="replicating")
-    assert seconds_left([estimated_too_high], 0, 9.0) == 0.0
+    assert Pace({}, 9.0).left([estimated_too_high]) == 0.0
+    before = replace(half, tables=(replace(half.tables[0], rows=10),))
+    assert Pace.between(before, half, 4.0) == Pace({"a": 40, "b": 0}, 4.0)
     assert [size(one) for one in (0, 1536, 3 * 2**30)] == ["0 B", "1.5 KiB", "3.0 GiB"]
 
 
