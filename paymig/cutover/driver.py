@@ -16,6 +16,7 @@ from paymig.databases import Databases as Logins
 from paymig.deploy import record_of
 from paymig.operation import Operation
 from paymig.replication.engines import engine_for
+from paymig.replication.words import worded
 from runtime_lambdas.runtime.comparison import Invariant
 from runtime_lambdas.runtime.comparison.place import Place
 from runtime_lambdas.runtime.journal.approvals import Demand
@@ -93,7 +94,7 @@ def run(
         Refused: it did not move: says why.
         NotApproved: the switchover waits for an approval.
     """
-    with waiting(), _databases(at) as (databases, settings):
+    with waiting(), worded(), _databases(at) as (databases, settings):
         done = service.move(
             at.journal,
             databases,

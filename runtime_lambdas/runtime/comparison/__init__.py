@@ -6,7 +6,7 @@ from .kept import Folder, Kept
 from .lag import Proof, Wait
 from .options import Options, Patterns, Progress
 from .parts import PartOutdated, compare_part, gather, plan
-from .recent import NotPublished, Recent, RecordLost
+from .recent import NotPublished, Recent, RecordLost, StillOpen
 from .report import Report, TableResult
 from .run import KeptElsewhere, NothingToCompare, compare
 from .server import SnapshotLost
@@ -30,6 +30,7 @@ __all__ = [
     "RecordLost",
     "Report",
     "SnapshotLost",
+    "StillOpen",
     "TableResult",
     "TooManyRows",
     "Wait",

@@ -19,6 +19,8 @@ import psycopg2
 from psycopg2.extensions import cursor, quote_ident
 
 from runtime_lambdas.runtime.journal.control import SIDES, Side
+from runtime_lambdas.runtime.refused import Refused
+from runtime_lambdas.runtime.unfinished import in_the_way
 
 from . import rows
 from .canonical import Key
@@ -36,6 +38,10 @@ from .session import Open
 
 class RecordLost(RuntimeError):
     """A connection broke, and with it the record of what was written: open another one."""
+
+
+class StillOpen(Refused):
+    """A transaction that had written before does not end: says whose it is, and how to mend it."""
 
 
 class NotPublished(ValueError):
@@ -74,7 +80,7 @@ class Recent:
 
     Raises:
         psycopg2.errors.InsufficientPrivilege: A login lacks REPLICATION.
-        psycopg2.errors.LockNotAvailable: A transaction that was open before did not end within ten seconds.
+        StillOpen: A transaction that had written before did not end within ten seconds.
         NotPublished: A publication leaves something out.
         NothingToCompare: The patterns select nothing.
     """
@@ -103,7 +109,7 @@ class Recent:
                 self._decoders[side].run(partial(_check, publication=publications[side], tables=self._works))
             sides = self._readers["source"], self._readers["target"]
             self._live, self._still = (Engine(*sides, options, wait=each) for each in (wait, stopped))
-            made = {side: self._decoders[side].submit(_create) for side in SIDES}
+            made = {side: self._decoders[side].submit(partial(_create, side=side)) for side in SIDES}
             self._slots = {side: made[side].result() for side in SIDES}
         except BaseException:
             self.close()
@@ -114,6 +120,9 @@ class Recent:
 
         Returns:
             How many rows are left to be looked at again; a table whose rows can't be told counts as one.
+
+        Raises:
+            StillOpen: A transaction that had written before did not end within ten seconds.
         """
         self._record(renew=True)
         for name, pending in list(self._pending.items()):
@@ -180,7 +189,7 @@ class Recent:
 
         def ask(running: cursor) -> tuple[str, _Found]:
             # The new slot first: what is committed between the two is told of by both.
-            after = _create(running) if renew else slot
+            after = _create(running, side) if renew else slot
             # Decoding ends where the log is on disk, and a commit that did not wait for that may lie behind: this one
             # waits, and takes it along.
             running.execute("SELECT pg_logical_emit_message(true, 'paymig', '')")
@@ -220,10 +229,18 @@ class Recent:
         return {key for key in keys if _content(source.get(key)) != _content(target.get(key))}
 
 
-def _create(running: cursor) -> str:
+def _create(running: cursor, side: Side) -> str:
     slot = f"paymig_recent_{secrets.token_hex(8)}"
     running.execute("SET synchronous_commit = 'local'")
-    running.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
+    try:
+        running.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
+    except psycopg2.errors.LockNotAvailable as error:
+        who, mend = in_the_way(running)
+        raise StillOpen(
+            f"what is written on the {side} can't be recorded: that begins once every transaction that has written "
+            f"ends, and one did not ({who})",
+            mend,
+        ) from error
     return slot
 
 

@@ -9,6 +9,7 @@ from psycopg2 import errors
 from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime.replication.engine import NotReady
+from runtime_lambdas.runtime.unfinished import in_the_way
 
 _CREATE_SECONDS, _FREE_SECONDS = 60, 10.0
 
@@ -16,10 +17,6 @@ _READ = """
 SELECT active, wal_status, confirmed_flush_lsn::text, plugin,
        pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint
 FROM pg_replication_slots WHERE slot_name = %s AND database = current_database()
-"""
-_LONG = """
-SELECT pid, usename, extract(epoch FROM clock_timestamp() - xact_start)::int FROM pg_stat_activity
-WHERE xact_start < clock_timestamp() - interval '10 seconds' AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1
 """
 
 
@@ -70,12 +67,10 @@ def create(running: cursor, name: str, plugin: str = "pgoutput", seconds: float 
     try:
         running.execute("SELECT FROM pg_create_logical_replication_slot(%s, %s)", (name, plugin))
     except errors.QueryCanceled as error:
-        running.execute(_LONG)
-        row = running.fetchone()
-        who = f"process {row[0]} of {row[1]} has been in one for {row[2]} s" if row else "it has ended by now"
+        who, mend = in_the_way(running)
         raise NotReady(
-            f"the slot {name} could not be made in {seconds:.3g} s: that waits until every transaction that writes "
-            f"has ended ({who}). End it, and start again."
+            f"the slot {name} could not be made in {seconds:.3g} s: that waits until every transaction that has "
+            f"written ends ({who}). {mend[0].upper()}{mend[1:]}"
         ) from error
     finally:
         running.execute(

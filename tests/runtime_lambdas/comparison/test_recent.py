@@ -1,11 +1,13 @@
 """What was written in the last moments, told by replication slots and compared in the pause of a switchover."""
 
-from contextlib import contextmanager
+import re
+from contextlib import closing, contextmanager
 
 import psycopg2
 import pytest
 
-from runtime_lambdas.runtime.comparison import NotPublished, Patterns, Recent, RecordLost
+from runtime_lambdas.runtime.comparison import NotPublished, Patterns, Recent, RecordLost, StillOpen, session
+from tests.runtime_lambdas.replication.pair import until
 
 from .conftest import FAST
 
@@ -151,6 +153,39 @@ def test_a_publication_that_leaves_something_out_is_refused(published):
             side.run("DROP PUBLICATION one; DROP PUBLICATION inserts")
 
 
+@pytest.mark.parametrize("name", ["source", "target"])
+def test_a_transaction_that_does_not_end_is_told_and_can_be_ended_as_told(published, name, monkeypatch):
+    monkeypatch.setattr(session, "_PINNED", {**session._PINNED, "lock_timeout": "300ms"})
+    side = getattr(published, name)
+    with closing(psycopg2.connect(side.server.dsn(side.name), application_name="nightly")) as connection:
+        connection.cursor().execute("INSERT INTO keyed VALUES ('open', 1, 'v')")
+        number, began = connection.info.backend_pid, side.run("SELECT to_char(now(), 'YYYY-MM-DD HH24')")[0][0]
+        with pytest.raises(StillOpen) as caught:
+            recent(published).__enter__()
+        who = rf"on the {name} .*process {number} of postgres \(nightly\) in the database {side.name}, since {began}"
+        assert re.search(who, caught.value.message)
+        [mend] = re.findall(r"end it: (.*); then", caught.value.hint)
+        assert mend == f"SELECT pg_terminate_backend({number})"
+        until(lambda: slots(published) == [0, 0])
+        side.run(mend)
+    with recent(published) as opened:
+        assert opened.compare().verdict == "equal"
+
+
+def test_one_that_begins_to_be_open_while_it_is_settled_is_told_too(published, monkeypatch):
+    monkeypatch.setattr(session, "_PINNED", {**session._PINNED, "lock_timeout": "300ms"})
+    with (
+        recent(published) as opened,
+        closing(psycopg2.connect(published.source.server.dsn(published.source.name))) as a,
+    ):
+        a.cursor().execute("DELETE FROM keyed")
+        with pytest.raises(StillOpen, match=rf"process {a.info.backend_pid} of postgres in the database"):
+            opened.settle()
+        a.rollback()
+        with pytest.raises(RecordLost):
+            opened.compare()
+
+
 def test_a_lost_connection_is_a_lost_record(published):
     with recent(published) as opened:
         published.source.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
@@ -160,5 +195,10 @@ def test_a_lost_connection_is_a_lost_record(published):
 
 def test_no_slot_is_left(published):
     with recent(published):
-        assert [side.run("SELECT count(*) FROM pg_replication_slots") for side in published] == [[(1,)], [(1,)]]
-    assert [side.run("SELECT count(*) FROM pg_replication_slots") for side in published] == [[(0,)], [(0,)]]
+        assert slots(published) == [1, 1]
+    until(lambda: slots(published) == [0, 0])
+
+
+def slots(pair):
+    """Count them; a temporary one ends with its session, a moment after the connection is closed."""
+    return [side.run("SELECT count(*) FROM pg_replication_slots")[0][0] for side in pair]

@@ -8,7 +8,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from runtime_lambdas.runtime.comparison import Cut
+from runtime_lambdas.runtime.comparison import Cut, StillOpen, session
 from runtime_lambdas.runtime.refused import Refused
 from runtime_lambdas.switchover import fence, probe
 from runtime_lambdas.switchover.actions import GivenUp, MoveRefused, Superseded
@@ -171,6 +171,35 @@ def test_a_row_damaged_behind_replication_s_back_is_found_before_the_pause(stage
         stage.move(Wish.SWITCHOVER)
     assert "fence intent" not in stage.steps()
     assert stage.writers() == ["source"]
+
+
+@pytest.mark.parametrize(("prepared", "since"), [(False, "when only pg_read_all_stats may see"), (True, "20")])
+def test_a_transaction_that_stays_open_stops_the_switchover_before_the_pause_and_is_named(
+    stage, prepared, since, monkeypatch
+):
+    monkeypatch.setattr(session, "_PINNED", {**session._PINNED, "lock_timeout": "300ms"})
+    stage.load()
+    source = stage.pair.source
+    with closing(source.logins["application"].open()) as open_one:
+        with open_one.cursor() as cursor:
+            cursor.execute("SET application_name = 'nightly'")
+            pay(cursor, "never ends")
+            if prepared:
+                cursor.execute("PREPARE TRANSACTION 'it''s late'")
+        role = source.logins["application"].user
+        who = rf"the prepared transaction \"it's late\" of {role}"
+        if not prepared:
+            who = rf"process {open_one.info.backend_pid} of {role} \(nightly\)"
+        said = f"on the source .*{who} in the database {source.name}, since {since}"
+        with pytest.raises(StillOpen, match=said) as caught:
+            stage.move(Wish.SWITCHOVER)
+        assert "fence intent" not in stage.steps()
+        assert stage.steps()[-1] == "prepare failed"
+        assert stage.writers() == ["source"]
+        [mend] = re.findall(r"(ROLLBACK PREPARED .*?|SELECT pg_terminate_backend.*?)[,;] ", caught.value.hint)
+        source.run(mend)
+    stage.move(Wish.SWITCHOVER)
+    assert stage.writers() == ["target"]
 
 
 def test_before_the_pause_only_what_was_written_since_the_last_comparison_is_compared(stage):
