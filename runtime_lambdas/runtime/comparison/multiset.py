@@ -131,7 +131,8 @@ def by_hash(shape: Shape, hashes: Sequence[Key]) -> Ask[dict[Key, Version]]:
 
     def ask(running: cursor) -> dict[Key, Version]:
         running.execute(query)
-        return {(bytes(content).hex(),): Version(rows, written) for content, rows, written in running.fetchall()}
+        found = (((bytes(content).hex(),), rows, written) for content, rows, written in running.fetchall())
+        return {name: Version(rows, written, name) for name, rows, written in found}
 
     return ask
 

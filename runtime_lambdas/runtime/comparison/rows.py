@@ -27,10 +27,12 @@ class Version(NamedTuple):
     Attributes:
         content: What the row says: a hash of it, or a count where rows have no key.
         written: The transaction that wrote this version of it, on that server.
+        key: Its own key as text there, which may be another text than it was asked for by: 1.0 finds 1.00.
     """
 
     content: bytes | int
     written: str
+    key: Key
 
 
 class Value(NamedTuple):
@@ -70,11 +72,11 @@ def in_chunk(shape: Shape, side: Side, chunk: Chunk) -> Ask[dict[Key, bytes]]:
 
 def by_key(shape: Shape, side: Side, keys: Sequence[Key]) -> Ask[dict[Key, Version]]:
     """Return what reads the rows with these keys as they are now; the ones that do not exist are left out."""
-    what = sql.SQL("sha256({}), present.xmin::text").format(canonical.row(shape))
+    what = sql.SQL("sha256({}), present.xmin::text, {}").format(canonical.row(shape), canonical.key_text(shape))
 
     def ask(running: cursor) -> dict[Key, Version]:
         found = _look_up(running, shape, side, keys, what)
-        return {key: Version(bytes(content), written) for key, (content, written) in found}
+        return {key: Version(bytes(content), written, tuple(own)) for key, (content, written, *own) in found}
 
     return ask
 

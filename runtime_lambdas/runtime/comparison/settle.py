@@ -61,7 +61,7 @@ def settle(suspects: Iterable[Key], leader: Read, follower: Read, wait: Wait, un
         there = follower(open_ones)
         after = leader(open_ones)
         left = []
-        for key in open_ones:
+        for key in _one_for_each_row(open_ones, before, there):
             first, found, last = before.get(key), there.get(key), after.get(key)
             if _content(found) in (_content(first), _content(last)):
                 continue
@@ -77,6 +77,22 @@ def settle(suspects: Iterable[Key], leader: Read, follower: Read, wait: Wait, un
         if time.monotonic() >= until:
             break
     return Settled(different, open_ones, proof)
+
+
+def _one_for_each_row(
+    keys: Iterable[Key], leader: Mapping[Key, Version], follower: Mapping[Key, Version]
+) -> Iterable[Key]:
+    """Leave out keys that name a row which another one names, on both sides: 1.0 and 1.00 are two texts and one key.
+
+    The leader's own text is the one that stays.
+    """
+    named: dict[tuple[Key | None, Key | None], Key] = {}
+    for key in keys:
+        own, other = (found[key].key if key in found else None for found in (leader, follower))
+        row = (key, key) if own is None and other is None else (own, other)
+        if row not in named or key == own:
+            named[row] = key
+    return named.values()
 
 
 def _content(version: Version | None) -> bytes | int | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
+from paymig.embedded.postgres import VOLATILE, Postgres, PostgresError
 from runtime_lambdas.runtime.comparison import (
     Cut,
     CutOutdated,
@@ -20,7 +21,7 @@ from runtime_lambdas.runtime.comparison import (
 from runtime_lambdas.runtime.comparison import server as servers
 from runtime_lambdas.runtime.comparison.session import prepare
 
-from .conftest import FAST
+from .conftest import FAST, Pair, Side
 
 SMALL = replace(FAST, chunk_rows=100)
 FILL = """
@@ -31,6 +32,20 @@ INSERT INTO composite SELECT 'r' || i % 3, i, i FROM generate_series(1, 700) i;
 CREATE TABLE keyless (event text, amount int);
 INSERT INTO keyless SELECT 'e' || i % 50, i % 10 FROM generate_series(1, 500) i;
 """
+
+
+@pytest.fixture(scope="module")
+def indifferent():
+    """Two databases of a server that has ICU and citext, which those of the wheel have not."""
+    try:
+        server = Postgres.start(15, VOLATILE)
+    except PostgresError:
+        pytest.skip("this machine has no PostgreSQL 15")
+    with server:
+        server.create_role("reader", "reader")
+        for name in ("one", "other"):
+            server.create_database(name)
+        yield Pair(Side(server, "one"), Side(server, "other"))
 
 
 @pytest.fixture
@@ -201,6 +216,67 @@ def test_how_a_value_came_about_is_no_difference(pair):
     pair.source.run("UPDATE t SET double = 0")
     [row] = pair.compare().tables[0].examples
     assert [column.name for column in row.columns] == ["double", "words"]
+
+
+ALIKE = {
+    "numeric": ("1.0", "1.00"),
+    "double precision": ("0", "-0"),
+    "interval": ("P1M", "P30D"),
+    "jsonb": ("[2.0]", "[2]"),
+}
+"""Types whose values may be equal and not the same: as the source has it, and as the target has it."""
+
+
+@pytest.mark.parametrize("how", ["one range", "many ranges", "changes", "unordered"])
+def test_keys_that_are_equal_and_not_the_same_are_one_row_that_differs_in_its_key(pair, how):
+    collations = ("POSIX", "C") if how == "unordered" else ("C", "C")
+    for number, (kind, (text, _)) in enumerate(ALIKE.items()):
+        for side, collation in zip(pair, collations, strict=True):
+            side.run(
+                f'CREATE TABLE t{number} (k {kind}, part text COLLATE "{collation}", v int, PRIMARY KEY (k, part));'
+                f"INSERT INTO t{number} SELECT '{text}', i, i FROM generate_series(1, 3) i"
+            )
+    pair.run("SELECT")
+    options = replace(FAST, chunk_rows=1) if how == "many ranges" else FAST
+    before = pair.compare(options)
+    assert before.verdict == "equal"
+    for number, (_, text) in enumerate(ALIKE.values()):
+        pair.target.run(f"UPDATE t{number} SET k = '{text}'")
+    pair.target.run("UPDATE t0 SET v = -1 WHERE part = '2'; DELETE FROM t1 WHERE part = '3'")
+    pair.target.run("INSERT INTO t2 VALUES ('0', '', 0)")
+    report = pair.compare(options, since=Cut.from_json(before.cut) if how == "changes" else None)
+    assert report.mode == ("changes" if how == "changes" else "full")
+
+    def told(table):
+        return sorted(
+            (row.kind, row.key["k"], row.key["part"], [c.name for c in row.columns]) for row in table.examples
+        )
+
+    assert {table.table: told(table) for table in report.tables} == {
+        "public.t0": [("different", "1.0", part, ["k", *["v"] * (part == "2")]) for part in "123"],
+        "public.t1": [("different", "0", "1", ["k"]), ("different", "0", "2", ["k"]), ("missing", "0", "3", [])],
+        "public.t2": [*(("different", "P1M", part, ["k"]) for part in "123"), ("extra", "PT0S", "", [])],
+        "public.t3": [("different", "[2.0]", part, ["k"]) for part in "123"],
+    }
+
+
+def test_keys_that_a_collation_or_an_extension_takes_for_equal(indifferent):
+    """The collation's equality is the column's; an extension's operators are none that a reader would trust."""
+    pair = indifferent
+    pair.run("CREATE COLLATION either (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    pair.run("CREATE EXTENSION citext")
+    pair.run("CREATE TABLE words (k text COLLATE either PRIMARY KEY, v int); CREATE TABLE cited (k citext PRIMARY KEY)")
+    pair.run("INSERT INTO words VALUES ('Zoë', 1), ('Ada', 2), ('Eve', 3)")
+    pair.source.run("INSERT INTO cited VALUES ('Ada'), ('Zoë')")
+    pair.target.run("INSERT INTO cited VALUES ('ADA'), ('Zoë'); UPDATE words SET k = upper(k) WHERE v < 3")
+    report = pair.compare()
+    assert found(report) == {
+        "words": ("different", [("different", "Ada"), ("different", "Zoë")]),
+        "cited": ("different", [("extra", "ADA"), ("missing", "Ada")]),
+    }
+    assert {c.name for table in report.tables if table.different for row in table.examples for c in row.columns} == {
+        "k"
+    }
 
 
 def test_definitions_that_differ_are_differences(pair):
