@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 
 import psycopg2
 from psycopg2 import sql
 
 from paymig.aws import stack
+from paymig.embedded.postgres import Postgres
 from paymig.rehearsal import mishaps
 from paymig.rehearsal.play import BrokenPromise, Play
 from runtime_lambdas.runtime.waiting import paces
@@ -22,6 +22,8 @@ Fault = Callable[[Play], AbstractContextManager[None]]
 _LOST, _DELAY = 0.2, 0.03
 _SOON = 0.9
 """Seconds after which something strikes a step."""
+_AWAY = 2.0
+"""Seconds for which a server that died stays away."""
 _PATIENCE = 30
 
 
@@ -58,23 +60,30 @@ def _new_api_gone(play: Play) -> Iterator[None]:
 
 @contextmanager
 def _source_dies(play: Play) -> Iterator[None]:
-    """A process of the source's server is killed: all its connections break, and it recovers from its log."""
-    with _soon(lambda: _crash(play.stage.source_dsn)):
+    """The source's server is killed with all its processes, is away for 2 s, and recovers from its log."""
+    with _soon(lambda: _die(play.stage.source)):
         yield
 
 
 @contextmanager
 def _target_dies(play: Play) -> Iterator[None]:
-    """The same for the target."""
-    with _soon(lambda: _crash(play.stage.target_dsn)):
+    """The target's server is killed with all its processes, is away for 2 s, and recovers from its log."""
+    with _soon(lambda: _die(play.stage.target)):
         yield
 
 
-def _crash(dsn: str) -> None:
-    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor, suppress(psycopg2.Error):
-        cursor.execute("SELECT pg_backend_pid()")
-        [(process,)] = cursor.fetchall()
-        os.kill(process, signal.SIGKILL)
+@contextmanager
+def _target_dies_in_the_pause(play: Play) -> Iterator[None]:
+    """The same as soon as the source is fenced: nothing can be drained, and the source has to open again."""
+    striking = _Strike(lambda: _die(play.stage.target))
+    with striking.awaited(), mishaps.once_fenced(play, striking.once):
+        yield
+
+
+def _die(server: Postgres) -> None:
+    server.kill()
+    time.sleep(_AWAY)
+    server.restart()
 
 
 @contextmanager
@@ -150,22 +159,47 @@ def _set_by_hand(play: Play) -> None:
 @contextmanager
 def _soon(act: Callable[[], None]) -> Iterator[None]:
     """Act a moment after the step has begun; what goes wrong then fails the step."""
-    failed: list[Exception] = []
-
-    def strike() -> None:
-        try:
-            act()
-        except Exception as error:
-            failed.append(error)
-
-    timer = threading.Timer(_SOON, strike)
-    timer.start()
-    try:
+    striking = _Strike(act, _SOON)
+    striking.once()
+    with striking.awaited():
         yield
-    finally:
-        timer.join()
-    if failed:
-        raise BrokenPromise(f"the fault could not be injected: {failed[0]}") from failed[0]
+
+
+class _Strike(threading.Thread):
+    """Something that happens while a step goes on, some seconds after it was told to."""
+
+    def __init__(self, act: Callable[[], None], after: float = 0.0) -> None:
+        super().__init__()
+        self._act, self._after = act, after
+        self._failed: Exception | None = None
+
+    def once(self) -> None:
+        """Begin, unless it has begun."""
+        if self.ident is None:
+            self.start()
+
+    def run(self) -> None:
+        """Wait and act."""
+        time.sleep(self._after)
+        try:
+            self._act()
+        except Exception as error:
+            self._failed = error
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Wait for the end of it, if it began, when the block is over.
+
+        Raises:
+            BrokenPromise: it could not be done.
+        """
+        try:
+            yield
+        finally:
+            if self.ident is not None:
+                self.join()
+        if self._failed is not None:
+            raise BrokenPromise(f"the fault could not be injected: {self._failed}") from self._failed
 
 
 FAULTS: dict[str, Fault] = {
@@ -174,6 +208,7 @@ FAULTS: dict[str, Fault] = {
     "slow-network": _slow_network,
     "source-dies": _source_dies,
     "target-dies": _target_dies,
+    "target-dies-in-the-pause": _target_dies_in_the_pause,
     "replication-stalls": _replication_stalls,
     "long-transaction": _long_transaction,
     "operator-killed": mishaps.operator_killed,

@@ -39,10 +39,17 @@ def operator_killed(play: Play) -> Iterator[None]:
 @contextmanager
 def operator_killed_in_the_pause(play: Play) -> Iterator[None]:
     """The command that moves the writer is killed as soon as it has fenced the old one."""
+    with once_fenced(play, play.operator.kill):
+        yield
+
+
+@contextmanager
+def once_fenced(play: Play, act: Callable[[], None]) -> Iterator[None]:
+    """Act as soon as a command that moves the writer has said that the old one is fenced."""
 
     def hear(line: str) -> None:
         if line.split()[:2] == ["done", "fence"]:
-            play.operator.kill()
+            act()
 
     with _hearing(play, hear):
         yield

@@ -140,6 +140,7 @@ def _step(raw: Any, wrong: list[str]) -> Step:
 _STRIKES: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "operator-killed": ("shift", (0, -9)),
     "operator-killed-in-the-pause": ("switchover", (0, -9)),
+    "target-dies-in-the-pause": ("switchover", (0, Refused.exit_code)),
     "long-transaction": ("switchover", (Refused.exit_code,)),
     "two-operators": ("shift", (0, 3)),
     "clock-skew": ("shift", ()),

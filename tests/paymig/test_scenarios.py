@@ -1,5 +1,6 @@
 """Every scenario of tests/scenarios/ ends as it says; a few in each run, all of them and the soak with the campaign."""
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -45,6 +46,31 @@ def test_there_are_enough_and_each_fault_has_one():
     assert {step.fault for step in steps if step.fault} == set(FAULTS)
 
 
+PHASES = ("provisioned", "replicating", "shifting", "switching", "baking", "finalized")
+TABLE = re.compile(rf"^\| ({'|'.join(PHASES)}) \| (.+) \| (.+) \|$", re.MULTILINE)
+WAY = re.compile(r"`([a-z-]+)`: ((?:`[^`]+`(?:, )?)+)")
+"""A scenario, and the steps of it that walk the way."""
+
+
+def ways():
+    """Read the documentation's table: a phase, a direction, a scenario, and its steps that go there."""
+    for phase, forth, back in TABLE.findall((TESTS.parent / "docs" / "rehearsal.md").read_text()):
+        for direction, cell in (("forth", forth), ("back", back)):
+            for name, steps in WAY.findall(cell):
+                yield pytest.param(name, re.findall(r"`([^`]+)`", steps), id=f"{phase}-{direction}-{name}")
+
+
+def test_every_phase_has_a_scenario_forth_and_back():
+    found = {tuple(str(way.id).split("-")[:2]) for way in ways()}
+    assert found == {(phase, direction) for phase in PHASES for direction in ("forth", "back")}
+
+
+@pytest.mark.parametrize(("name", "steps"), list(ways()))
+def test_a_scenario_walks_its_phase_as_the_documentation_says(name, steps):
+    taken = iter([*(step.take for step in read(TESTS / "scenarios" / name / "scenario.yaml").steps), "destroy"])
+    assert all(step in taken for step in steps), f"these do not follow each other in {name}: {steps}"
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
@@ -70,7 +96,13 @@ def test_what_was_expected_and_is_not_breaks_the_proof():
     assert Scenario("a", "A", (), expect={"lost": True}).broken("source", 0, 0, 0)
 
 
-BESIDES = {"operator-killed", "operator-killed-in-the-pause", "two-operators", "long-transaction"}
+BESIDES = {
+    "operator-killed",
+    "operator-killed-in-the-pause",
+    "target-dies-in-the-pause",
+    "two-operators",
+    "long-transaction",
+}
 SAFE = sorted(set(FAULTS) - BESIDES)
 """What may go wrong while clients come and go; the others strike a command."""
 
