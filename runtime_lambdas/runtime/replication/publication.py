@@ -9,11 +9,16 @@ from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime.catalogue import Table
 from runtime_lambdas.runtime.replication import heartbeat
+from runtime_lambdas.runtime.replication.engine import NotReady
 
 _OPTIONS = sql.SQL("publish_via_partition_root = true")
-_LEAVES = """
-SELECT n.nspname, c.relname, c.relreplident FROM pg_partition_tree(%s::regclass) p
-JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.isleaf
+# The table itself and its partitions, each of which logs by an identity of its own. A key that is checked late is none.
+_LOGGING = """
+SELECT n.nspname, c.relname, c.relreplident::text, c.relpersistence::text,
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = %(table)s::regclass
+   OR c.oid IN (SELECT relid FROM pg_partition_tree(%(table)s::regclass) WHERE isleaf) AND c.relkind = 'r'
 """
 
 
@@ -39,23 +44,20 @@ def identify(running: cursor, tables: Sequence[Table]) -> None:
     """Let the log tell which row an UPDATE or DELETE meant, also in tables without a key.
 
     Before the table is published: the application's own UPDATE would fail otherwise.
+
+    Raises:
+        NotReady: the changes of a partition are in no log.
     """
     for table in tables:
-        wanted = "DEFAULT" if table.key else "FULL"
-        if table.replica_identity == "index" or table.replica_identity == wanted.lower():
-            continue
-        statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY " + wanted)
-        running.execute(statement.format(sql.Identifier(table.schema, table.name)))
-    for table in tables:
-        if table.kind == "partitioned" and not table.key:
-            # Each partition logs by an identity of its own.
-            name = sql.Identifier(table.schema, table.name).as_string(running)
-            running.execute(_LEAVES, (name,))
-            for schema, leaf, identity in running.fetchall():
-                if identity not in ("f", "i"):
-                    running.execute(
-                        sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(sql.Identifier(schema, leaf))
-                    )
+        name = sql.Identifier(table.schema, table.name).as_string(running)
+        running.execute(_LOGGING, {"table": name})
+        for schema, part, identity, persistence, keyed in running.fetchall():
+            if persistence == "u":
+                raise NotReady(f"{schema}.{part} is unlogged, so its changes are in no log: ALTER TABLE ... SET LOGGED")
+            wanted = "DEFAULT" if keyed else "FULL"
+            if identity not in ("i", wanted[0].lower()):
+                statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY " + wanted)
+                running.execute(statement.format(sql.Identifier(schema, part)))
 
 
 def publish(running: cursor, name: str, tables: Sequence[Table]) -> None:

@@ -423,6 +423,35 @@ def test_a_target_that_is_not_alike_or_not_empty_is_refused(modern):
         engine.start()
 
 
+LATE = """
+CREATE TABLE late (id int PRIMARY KEY DEFERRABLE, said text);
+CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE part PARTITION OF parted DEFAULT;
+"""
+
+
+def test_a_key_that_is_checked_late_is_none_to_the_log(pair):
+    """With it for an identity, the application's own UPDATE would fail as soon as the table is published."""
+    pair.source.transact("admin", lambda cursor: cursor.execute(LATE))
+    pair.restore_schema(LATE)
+    pair.source.run("INSERT INTO late VALUES (1, 'a'), (2, 'b'), (3, 'c'); ALTER TABLE part REPLICA IDENTITY NOTHING")
+    pair.source.run("INSERT INTO parted VALUES (1), (2)")
+    engine = pair.loaded()
+    pair.source.run("UPDATE late SET said = 'd' WHERE id = 1; DELETE FROM late WHERE id = 2")
+    pair.source.run("UPDATE parted SET id = 5 WHERE id = 1; DELETE FROM parted WHERE id = 2")
+    engine.marker(10)
+    assert pair.source.digest("late", "parted") == pair.target.digest("late", "parted")
+    assert pair.target.digest("late")["late"][0] == 2
+
+
+def test_a_partition_that_is_not_logged_is_refused(modern):
+    unlogged = LATE.replace("CREATE TABLE part ", "CREATE UNLOGGED TABLE part ")
+    modern.source.transact("admin", lambda cursor: cursor.execute(unlogged))
+    with pytest.raises(NotReady, match=r"public\.part is unlogged"):
+        modern.forward().prepare()
+    assert modern.source.run("SELECT relreplident::text FROM pg_class WHERE relname = 'late'") == [("d",)]
+
+
 KEYLESS = """
 CREATE TABLE audit (at timestamptz, said text);
 CREATE TABLE events (at date, said text) PARTITION BY RANGE (at);
