@@ -21,6 +21,10 @@ class MoveRefused(Refused):
     """The wish cannot be fulfilled; nothing was done."""
 
 
+class NotReady(Refused):
+    """Something does not hold that a move needs."""
+
+
 class Superseded(Refused):
     """A database refused an act, because another operator has taken over since."""
 

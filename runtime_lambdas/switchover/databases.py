@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 
-import psycopg2
 from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime import roles
 from runtime_lambdas.runtime.catalogue import SequenceState, read_sequences, read_tables
 from runtime_lambdas.runtime.logins import Logins
-from runtime_lambdas.runtime.refused import Refused
-from runtime_lambdas.runtime.replication.engine import Broken, Engine, ReplicationError
+from runtime_lambdas.runtime.replication.engine import Engine
 from runtime_lambdas.runtime.writer import Side
 
 from . import fence, guard, privileges, sequences
-from .actions import Evidence
+from .actions import Evidence, NotReady
 from .alike import Alike
+from .directions import Directions
 from .history import Attempt
 from .pause import Pause
 from .phases import FORTH, Step, Way
@@ -26,12 +24,6 @@ from .privileges import Scope
 from .probe import Applications
 from .settings import Settings
 from .sides import Sides
-
-_PROOF_SECONDS = 120.0  # for the first beat of a replication that has just been started
-
-
-class NotReady(Refused):
-    """Something does not hold that a move needs."""
 
 
 class Databases:
@@ -46,7 +38,7 @@ class Databases:
     def __init__(self, logins: Logins, forward: Engine, settings: Settings) -> None:
         self._settings = settings
         self._sides = Sides(logins, settings)
-        self._engines = {"source": forward, "target": forward.reverse()}
+        self._directions = Directions(forward, settings)
         self._alike: Alike | None = None
         self._rehearsed: dict[Side, tuple[Scope, Applications]] = {}
         self._extremes: dict[str, list[int]] = {}
@@ -67,14 +59,13 @@ class Databases:
                 act = self._sides.next_act()
                 return fence.raise_(self._sides.connection(way.old), *self._rehearsed[way.old], act, _running(pause))
             case Step.DRAIN:
-                marker = self._engines[way.old].marker(_running(pause).left)
-                return {"beat": marker.beat, "arrived after": round(marker.seconds, 4)}
+                return self._directions.drain(way, _running(pause))
             case Step.COMPARE:
                 return self._compare(way, loss)
             case Step.SEQUENCES:
                 return self._set_sequences(way)
             case Step.REVERSE:
-                return self._reverse(way, _running(pause))
+                return self._directions.turn(way, _running(pause))
             case Step.COMMIT:
                 raise AssertionError("the commit is the journal's")
             case Step.OPEN:
@@ -82,29 +73,24 @@ class Databases:
             case Step.RETIRE:
                 return self._retire(way, loss)
             case Step.FINALIZE:
-                return self._finalize()
+                return self._directions.end()
 
     def undo(self, way: Way, step: Step) -> Evidence:
         """As `Actions.undo`."""
         if step is Step.REVERSE:
-            return self._undo_reverse(way)
+            return self._directions.turn_back(way)
         return fence.lower(self._sides.connection(way.old), self._sides.next_act())
 
     def close(self) -> None:
         """Close every connection."""
         if self._alike is not None:
             self._alike.close()
-        for engine in self._engines.values():
-            engine.close()
+        self._directions.close()
         self._sides.close()
 
     def lag(self, way: Way) -> float | None:
         """Return the seconds that the new writer is behind; None where a beat of the old one does not arrive."""
-        try:
-            lag = self._engines[way.old].lag(self._settings.lag)
-        except ReplicationError:
-            return None
-        return lag.seconds if lag.arrived else None
+        return self._directions.lag(way)
 
     def loss(self, way: Way) -> int:
         """Count the rows of the old writer that the new one does not have as they are.
@@ -115,36 +101,17 @@ class Databases:
         return self._comparison(way).rows_at_stake()
 
     def _comparison(self, way: Way) -> Alike:
-        return Alike(self._sides, self._settings, way, self._engines[way.old])
+        return Alike(self._sides, self._settings, way, self._directions.ahead(way))
 
     def _check(self, way: Way, loss: int | None) -> Evidence:
         sequences.pair(self._sides.sequences(way.old), self._sides.sequences(way.new))
         found = self._rehearse(way.old)
         if loss is not None:
             return {**found, "accepted loss": loss}
-        engine = self._engines[way.old]
-        progress = engine.progress()
-        if not progress.loaded or progress.state != "replicating":
-            problems = " ".join(progress.problems) or "It has to be loaded and running."
-            raise NotReady(
-                f"replication from the {way.old} to the {way.new} is {progress.state}: {problems}",
-                "paymig replicate status says more",
-            )
-        lag = engine.lag(self._settings.lag)
-        if not lag.arrived:
-            raise NotReady(
-                f"the {way.new} is more than {self._settings.lag:g} s behind the {way.old}",
-                "wait until it has caught up: paymig replicate status shows it",
-            )
-        return {**found, "lag": round(lag.seconds, 4)}
+        return {**found, **self._directions.check(way)}
 
     def _prepare(self, way: Way) -> Evidence:
-        back = self._engines[way.new]
-        back.prepare()
-        if back.told_apart:
-            if back.progress().state == "paused":
-                back.resume()
-            back.marker(self._settings.pause_budget)  # a way back that does not work is found before the pause
+        self._directions.prepare(way)
         for state in self._sides.sequences(way.old):
             self._extremes[state.full_name] = self._both(way, state)
         if self._alike is not None:
@@ -188,37 +155,6 @@ class Databases:
         pairs, gap = sequences.pair(old, new), self._settings.sequence_gap
         return self._sides.transact(way.new, lambda running: sequences.set_ahead(running, pairs, known, gap))
 
-    def _reverse(self, way: Way, pause: Pause) -> Evidence:
-        """Have what the new writer will write replicated to the old one, and prove it by a beat that arrives.
-
-        An engine that takes minutes to start keeps its place in the new writer's log instead. From there on nothing is
-        lost that is written, and replication starts when writes are open again.
-        """
-        back = self._engines[way.new]
-        if not back.quick:
-            back.position(pause.left)
-            return {"replication": f"kept its place on the {way.new}, from which it starts after the pause"}
-        if not back.told_apart:
-            # What the old writer sent here must not be sent back to it: that part of the log is passed over.
-            self._engines[way.old].pause()
-            back.position()
-            back.resume()
-        marker = back.marker(pause.left)
-        arrived = {"beat": marker.beat, "arrived after": round(marker.seconds, 4)}
-        return {**arrived, "identity": back.identity().to_json()}
-
-    def _undo_reverse(self, way: Way) -> Evidence:
-        ahead, back = self._engines[way.old], self._engines[way.new]
-        if not back.quick:
-            back.retire()
-            return {"replication": f"from the {way.old} goes on as before"}
-        if back.told_apart or ahead.progress().state != "paused":
-            return {"replication": "goes on as before"}
-        back.pause()
-        ahead.position()
-        ahead.resume()
-        return {"replication": f"from the {way.old} to the {way.new} again"}
-
     def _open(self, way: Way) -> Evidence:
         act = self._sides.next_act()
         fenced_before = way is not FORTH or self._sides.transact(way.new, privileges.recorded)
@@ -238,38 +174,7 @@ class Databases:
         if self._alike is not None:
             self._alike.close()
             self._alike = None
-        if loss is not None:
-            # The sides differ from here on: no change may pass between them before everything was loaded anew.
-            with suppress(psycopg2.OperationalError):
-                self._engines["target"].retire()
-            self._engines["source"].retire()
-            return {"replication": "ended both ways"}
-        if not self._engines[way.new].quick:
-            return self._start_back(way)
-        if self._engines[way.new].told_apart:
-            return {"replication": "goes on both ways, each passing its own changes only"}
-        self._engines[way.old].pause()
-        return {"replication": f"from the {way.old} is paused"}
-
-    def _start_back(self, way: Way) -> Evidence:
-        """End replication from the old writer, start it from the kept place, and prove it by a beat that arrives."""
-        self._engines[way.old].retire()
-        back = self._engines[way.new]
-        try:
-            back.start()
-            marker = back.marker(_PROOF_SECONDS)
-        except Broken as error:  # nothing mends it, and the move is over: what it means is said where it matters
-            return {"replication": f"ended both ways: {error}"}
-        return {
-            "replication": f"from the {way.new} to the {way.old}",
-            "beat": marker.beat,
-            "arrived after": round(marker.seconds, 4),
-        }
-
-    def _finalize(self) -> Evidence:
-        for engine in self._engines.values():
-            engine.retire()
-        return {"replication": "ended both ways"}
+        return self._directions.settle(way) if loss is None else self._directions.part()
 
 
 def _running(pause: Pause | None) -> Pause:

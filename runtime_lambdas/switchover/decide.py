@@ -136,3 +136,10 @@ def _finalize(state: State) -> Verdict:
     if state.finalized:
         return Finished(state.writer)
     return Do("finalize", Step.FINALIZE, None)
+
+
+def leads_forth(verdict: Verdict) -> bool:
+    """Tell whether an act brings the writer nearer to the target, and the point of no return is still ahead."""
+    if isinstance(verdict, Do):
+        return verdict.attempt is not None and verdict.attempt.way == FORTH and not verdict.attempt.committed
+    return isinstance(verdict, Begin) and verdict.way == FORTH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from runtime_lambdas.runtime.journal.entry import Entry, Kind
 from runtime_lambdas.runtime.writer import Side
@@ -114,6 +115,11 @@ def fold(entries: Iterable[Entry]) -> State:
         elif entry.verb in WAYS:
             state = _move(state, WAYS[entry.verb], entry)
     return state
+
+
+def pause_began(entries: Iterable[Entry]) -> datetime:
+    """Return when the latest fence was begun, by the clock of whoever began it; there has to be one."""
+    return [entry.time for entry in entries if (entry.step, entry.kind) == (Step.FENCE, "intent")][-1]
 
 
 def _finalize(state: State, entry: Entry) -> State:

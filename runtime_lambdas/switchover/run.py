@@ -17,8 +17,8 @@ from runtime_lambdas.runtime.journal.entry import Draft, Kind
 from runtime_lambdas.runtime.writer import Side
 
 from .actions import Actions, Event, Evidence, GivenUp, MoveRefused, Outcome
-from .decide import Begin, Do, Finished, Refused, Undo, Verdict, Wish, decide
-from .history import BEGIN, UNDO, Attempt, fold
+from .decide import Begin, Do, Finished, Refused, Undo, Wish, decide, leads_forth
+from .history import BEGIN, UNDO, Attempt, fold, pause_began
 from .ledger import Ledger, Moved
 from .patience import insist, until_answered
 from .pause import Clock, Pause
@@ -117,7 +117,7 @@ class Run:
     def advance(self) -> Outcome | None:
         """Act once: one step outside the pause, or the whole pause; None while the wish is not fulfilled."""
         verdict = decide(self._ledger.entries, self._wish)
-        if _leads_forth(verdict) and self._demand is not None:
+        if leads_forth(verdict) and self._demand is not None:
             self._approval = self._demand.met(self._ledger.entries, self._now())
         try:
             match verdict:
@@ -235,25 +235,14 @@ class Run:
             # Writes are refused until it is done.
             evidence = insist(partial(self._actions.undo, way, step), self._sleep)
             if step is Step.FENCE:
-                self._paused = self._age()
+                # By the clocks of two machines: never less than 0.
+                self._paused = max(0.0, (self._now() - pause_began(self._ledger.entries)).total_seconds())
             self._ledger.append([self._draft(way.verb, f"{UNDO} {step}", "done", evidence)])
             self._tell(Event(way, step, "undone", self._clock() - began, evidence=evidence))
         self._ledger.append([self._draft(way.verb, UNDO, "done")])
 
-    def _age(self) -> float:
-        """Seconds since the latest intent of the fence, by the clocks of two machines: never less than 0."""
-        fences = [entry for entry in self._ledger.entries if (entry.step, entry.kind) == (Step.FENCE, "intent")]
-        return max(0.0, (self._now() - fences[-1].time).total_seconds())
-
     def _draft(self, verb: str, step: str, kind: Kind, evidence: Evidence | None = None) -> Draft:
         return Draft(verb, str(step), kind, self._why, evidence or {})
-
-
-def _leads_forth(verdict: Verdict) -> bool:
-    """Whether the next act brings the writer nearer to the target, and the point of no return is still ahead."""
-    if isinstance(verdict, Do):
-        return verdict.attempt is not None and verdict.attempt.way == FORTH and not verdict.attempt.committed
-    return isinstance(verdict, Begin) and verdict.way == FORTH
 
 
 def _words(error: BaseException) -> str:
