@@ -6,7 +6,8 @@ from .kept import Folder, Kept
 from .lag import Proof, Wait
 from .options import Options, Patterns, Progress
 from .parts import PartOutdated, compare_part, gather, plan
-from .recent import NotPublished, Recent, RecordLost, StillOpen
+from .recent import Recent
+from .record import NotPublished, RecordLost, StillOpen
 from .report import Report, TableResult
 from .run import KeptElsewhere, NothingToCompare, compare
 from .server import SnapshotLost

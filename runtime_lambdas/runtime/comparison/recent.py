@@ -6,46 +6,27 @@ the pause is a few rows and no table. Needs a login with REPLICATION on each sid
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
-import psycopg2
-from psycopg2.extensions import cursor, quote_ident
-
 from runtime_lambdas.runtime.journal.control import SIDES, Side
-from runtime_lambdas.runtime.refused import Refused
-from runtime_lambdas.runtime.unfinished import in_the_way
 
 from . import rows
 from .canonical import Key
-from .decoding import written
 from .engine import Engine, Work
 from .invariants import Invariant, check
 from .lag import Wait, stopped
 from .options import Options, Patterns
+from .record import Record
 from .report import Report, TableResult
 from .rows import Version
 from .run import lay_out
-from .server import Ask, Server
+from .server import Server
 from .session import Open
-
-
-class RecordLost(RuntimeError):
-    """A connection broke, and with it the record of what was written: open another one."""
-
-
-class StillOpen(Refused):
-    """A transaction that had written before does not end: says whose it is, and how to mend it."""
-
-
-class NotPublished(ValueError):
-    """A publication does not tell of all writes: says of which tables."""
 
 
 @dataclass
@@ -54,9 +35,6 @@ class _Pending:
 
     keys: set[Key] = field(default_factory=set)
     whole: bool = False
-
-
-_Found = dict[str, set[Key | None]]
 
 
 class Recent:
@@ -95,22 +73,20 @@ class Recent:
         wait: Wait | None = None,
     ) -> None:
         self._options = options
-        self._publications = publications
         opens: dict[Side, Open] = {"source": source, "target": target}
         self._readers = {side: Server(opens[side], options.connections, options.max_load) for side in SIDES}
-        # A slot lives as long as its session, so it has one of its own.
-        self._decoders = {side: Server(opens[side], 1) for side in SIDES}
+        self._records = {side: Record(side, opens[side], publications[side]) for side in SIDES}
         try:
             works, _ = lay_out(self._readers["source"], self._readers["target"], tables)
             self._works = {work.shape.full_name: work for work in works}
-            self._keys = {name: [each.name for each in work.shape.key] for name, work in self._works.items()}
+            keys = {name: [each.name for each in work.shape.key] for name, work in self._works.items()}
             self._pending: dict[str, _Pending] = {}
             for side in SIDES:
-                self._decoders[side].run(partial(_check, publication=publications[side], tables=self._works))
+                self._records[side].check(self._works)
             sides = self._readers["source"], self._readers["target"]
             self._live, self._still = (Engine(*sides, options, wait=each) for each in (wait, stopped))
-            made = {side: self._decoders[side].submit(partial(_create, side=side)) for side in SIDES}
-            self._slots = {side: made[side].result() for side in SIDES}
+            for begun in [self._records[side].begin(keys) for side in SIDES]:
+                begun.result()
         except BaseException:
             self.close()
             raise
@@ -159,8 +135,10 @@ class Recent:
 
     def close(self) -> None:
         """Drop the slots and close the connections."""
-        for server in (*self._decoders.values(), *self._readers.values()):
-            server.close()
+        for record in self._records.values():
+            record.close()
+        for reader in self._readers.values():
+            reader.close()
 
     def __enter__(self) -> Self:
         return self
@@ -169,43 +147,13 @@ class Recent:
         self.close()
 
     def _record(self, renew: bool = False) -> None:
-        """Note what was written until now, and where `renew`, go on with slots that begin here.
-
-        A slot reads the log again from some place before its last call, at worst a quarter of a minute of it.
-        """
-        asked = {side: self._decoders[side].submit(self._consume(side, renew)) for side in SIDES}
+        """Note what was written until now, and where `renew`, go on with records that begin here."""
+        told = {side: self._records[side].read(renew) for side in SIDES}
         for side in SIDES:
-            try:
-                self._slots[side], found = asked[side].result()
-            except psycopg2.errors.UndefinedObject as error:
-                raise RecordLost(f"the record of what was written is gone: {error}".strip()) from error
-            for name, keys in found.items():
+            for name, keys in told[side].result().items():
                 pending = self._pending.setdefault(name, _Pending())
                 pending.whole = pending.whole or None in keys
                 pending.keys |= {key for key in keys if key is not None}
-
-    def _consume(self, side: Side, renew: bool) -> Ask[tuple[str, _Found]]:
-        slot, publication = self._slots[side], self._publications[side]
-
-        def ask(running: cursor) -> tuple[str, _Found]:
-            # The new slot first: what is committed between the two is told of by both.
-            after = _create(running, side) if renew else slot
-            # Decoding ends where the log is on disk, and a commit that did not wait for that may lie behind: this one
-            # waits, and takes it along.
-            running.execute("SELECT pg_logical_emit_message(true, 'paymig', '')")
-            running.execute(
-                "SELECT data FROM pg_logical_slot_get_binary_changes(%s, NULL, NULL,"
-                " 'proto_version', '1', 'publication_names', %s)",
-                (slot, quote_ident(publication, running)),
-            )
-            found: _Found = {}
-            for table, key in written((bytes(data) for (data,) in running), self._keys):
-                found.setdefault(table, set()).add(key)
-            if renew:
-                running.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
-            return after, found
-
-        return ask
 
     def _whole(self, name: str, engine: Engine) -> TableResult:
         work = self._work(name)
@@ -227,41 +175,6 @@ class Recent:
         asked = [self._readers[side].submit(rows.by_key(shape, side, wanted)) for side in SIDES]
         source, target = (future.result() for future in asked)
         return {key for key in keys if _content(source.get(key)) != _content(target.get(key))}
-
-
-def _create(running: cursor, side: Side) -> str:
-    slot = f"paymig_recent_{secrets.token_hex(8)}"
-    running.execute("SET synchronous_commit = 'local'")
-    try:
-        running.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
-    except psycopg2.errors.LockNotAvailable as error:
-        who, mend = in_the_way(running)
-        raise StillOpen(
-            f"what is written on the {side} can't be recorded: that begins once every transaction that has written "
-            f"ends, and one did not ({who})",
-            mend,
-        ) from error
-    return slot
-
-
-def _check(running: cursor, publication: str, tables: Iterable[str]) -> None:
-    """Raise `NotPublished` unless the publication tells of everything that is done to these tables."""
-    running.execute(
-        "SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate FROM pg_publication WHERE pubname = %s",
-        (publication,),
-    )
-    if running.fetchall() != [(True,)]:
-        raise NotPublished(f"there is no publication {publication} of inserts, updates, deletes and truncates")
-    running.execute(
-        "SELECT schemaname || '.' || tablename FROM pg_publication_tables p"
-        " WHERE pubname = %s AND to_jsonb(p) ->> 'rowfilter' IS NULL",
-        (publication,),
-    )
-    if missing := sorted(set(tables) - {name for (name,) in running.fetchall()}):
-        raise NotPublished(
-            f"the publication {publication} does not tell of every row of {', '.join(missing)}. Add the tables to it, "
-            "without a filter; partitioned ones need publish_via_partition_root."
-        )
 
 
 def _settled(work: Work, engine: Engine) -> TableResult:
