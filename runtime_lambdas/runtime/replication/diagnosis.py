@@ -68,7 +68,7 @@ def _halts(stream: Stream, found: Subscription, place: Slot, errors: Mapping[str
     uncounted = stream.connections.major(stream.destination) < _COUNTS_ERRORS
     if not (errors or uncounted or not found.working) or not stream.follows_the_heartbeat():
         return False
-    if heartbeat.wait(stream.arrived, stream.beat().number, _PROOF_SECONDS) is not None:
+    if heartbeat.wait(stream.beats.arrived, stream.beats.write().number, _PROOF_SECONDS) is not None:
         return False
     # With a worker it may be behind a large transaction.
     now = stream.subscription()

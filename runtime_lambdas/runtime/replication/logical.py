@@ -11,15 +11,7 @@ from runtime_lambdas.runtime.logins import Logins, Role
 from runtime_lambdas.runtime.replication import heartbeat, loading, publication, slot, subscription
 from runtime_lambdas.runtime.replication.connections import Connections
 from runtime_lambdas.runtime.replication.diagnosis import problems
-from runtime_lambdas.runtime.replication.engine import (
-    OTHER,
-    Broken,
-    Identity,
-    Lag,
-    Marker,
-    NotReady,
-    Progress,
-)
+from runtime_lambdas.runtime.replication.engine import OTHER, Broken, Identity, Lag, Marker, NotReady, Progress
 from runtime_lambdas.runtime.replication.stream import Stream, lsn
 from runtime_lambdas.runtime.replication.tables import refuse_full, refuse_unlike
 from runtime_lambdas.runtime.writer import Side
@@ -95,7 +87,7 @@ class Logical:
         self._connections.admin(self._destination, lambda running: refuse_full(running, tables, self._destination))
         self._connections.admin(self._destination, _forget_beats)
         self._connections.admin(self.origin, lambda running: heartbeat.forget(running, self._destination))
-        self._stream.beat()
+        self._stream.beats.write()
         self._subscribe(enabled=True)
 
     def progress(self) -> Progress:
@@ -116,7 +108,7 @@ class Logical:
 
     def lag(self, limit: float = 10.0) -> Lag:
         """As `Engine.lag`."""
-        beat = self._stream.beat()
+        beat = self._stream.beats.write()
         elapsed = self._stream.arrival(beat, limit)
         place = self._stream.slot()
         behind = place.behind if place else None
@@ -124,7 +116,7 @@ class Logical:
 
     def marker(self, timeout: float) -> Marker:
         """As `Engine.marker`."""
-        beat = self._stream.beat()
+        beat = self._stream.beats.write()
         elapsed = self._stream.arrival(beat, timeout)
         if elapsed is None:
             behind = [name for name in self._stream.out_of_step(beat) if name != heartbeat.TABLE]

@@ -8,6 +8,7 @@ import time
 from psycopg2.extensions import cursor
 
 from runtime_lambdas.runtime.replication import heartbeat, loading, slot, subscription
+from runtime_lambdas.runtime.replication.beats import Beats
 from runtime_lambdas.runtime.replication.connections import Connections
 from runtime_lambdas.runtime.replication.engine import OTHER, Broken
 from runtime_lambdas.runtime.replication.heartbeat import Beat
@@ -32,12 +33,14 @@ class Stream:
     Attributes:
         name: of publication, slot and subscription.
         destination: the side that changes go to.
+        beats: of the origin.
     """
 
     def __init__(self, migration: str, connections: Connections, origin: Side) -> None:
         self.connections = connections
         self.origin: Side = origin
         self.destination: Side = OTHER[origin]
+        self.beats = Beats(connections, origin)
         self.name = f"paymig_{re.sub('[^a-z0-9]', '_', migration)}_{_SUFFIXES[origin]}"
 
     @property
@@ -89,14 +92,6 @@ class Stream:
         known = self.connections.admin(self.destination, lambda running: loading.states(running, found.oid))
         return known.get(heartbeat.TABLE, ("waiting", 0))[0] == "replicating"
 
-    def beat(self) -> Beat:
-        """Write the origin's next beat."""
-        return self.connections.admin(self.origin, lambda running: heartbeat.beat(running, self.origin))
-
-    def arrived(self) -> Beat | None:
-        """Return the origin's latest beat that is on the destination."""
-        return self.connections.admin_at_once(self.destination, lambda running: heartbeat.read(running, self.origin))
-
     def arrival(self, beat: Beat, limit: float) -> float | None:
         """Return how many seconds a beat took with every change before it; None where that was not within `limit`.
 
@@ -104,19 +99,19 @@ class Stream:
             Broken: It can't arrive any more: the reader has confirmed more of the log, and does not have it.
         """
         begun = time.monotonic()
-        elapsed = heartbeat.wait(self.arrived, beat.number, min(limit, _DOUBT_SECONDS))
+        elapsed = heartbeat.wait(self.beats.arrived, beat.number, min(limit, _DOUBT_SECONDS))
         written = self.connections.admin_at_once(self.origin, _now) if elapsed is None else ""
         while elapsed is None and (left := begun + limit - time.monotonic()) > 0:
             place = self.sound_slot()
             if lsn(place.confirmed) >= lsn(written) and self.follows_the_heartbeat():
-                latest = self.arrived()
+                latest = self.beats.arrived()
                 if latest is None or latest.number < beat.number:
                     raise Broken(
                         f"the {self.destination} has confirmed the log of the {self.origin} up to {place.confirmed}, "
                         f"and beat {beat.number} before it was lost: so are changes, for example by a slot that was "
                         f"made anew: {self.mends}."
                     )
-            if heartbeat.wait(self.arrived, beat.number, min(left, 1.0)) is not None:
+            if heartbeat.wait(self.beats.arrived, beat.number, min(left, 1.0)) is not None:
                 elapsed = time.monotonic() - begun
         while elapsed is not None and self.out_of_step(beat):
             elapsed = time.monotonic() - begun

@@ -17,7 +17,7 @@ from paymig.errors import Refused
 from paymig.journal.opening import open_journal
 from paymig.replication import run, status
 from paymig.replication.engines import engine_for
-from runtime_lambdas.runtime.replication import dms, dms_api
+from runtime_lambdas.runtime.replication import dms, dms_api, dms_course
 from runtime_lambdas.runtime.replication.engine import Broken, NotReady
 from schemas.load import parse
 
@@ -71,7 +71,7 @@ class Carrier:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(dms, "_LOOK", 0.05)
+    monkeypatch.setattr(dms_course, "_LOOK", 0.05)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_task_is_loaded_once_and_then_resumed(stage, migration, monkeypatch):
 
 
 def test_the_way_back_begins_at_its_slot(stage, migration, monkeypatch):
-    monkeypatch.setattr(dms, "_PLUGIN", "pgoutput")  # the servers of the wheel come without test_decoding
+    monkeypatch.setattr(dms_course, "_PLUGIN", "pgoutput")  # the servers of the wheel come without test_decoding
     values, engine, journal, databases = migration
     with Carrier(stage.source_dsn, stage.target_dsn, engine._load):
         run.start(engine, journal, databases, values, Console("json"))
@@ -173,7 +173,7 @@ def test_what_dms_finds_is_a_problem(stage, migration, monkeypatch):
     values, engine, journal, databases = migration
     with Carrier(stage.source_dsn, stage.target_dsn, engine._load):
         run.start(engine, journal, databases, values, Console("json"))
-    told = engine._now().statistics()
+    told = engine._load.statistics()
     for change, words in (
         ({"ValidationState": "Mismatched records", "ValidationFailedRecords": 3}, "Mismatched records, 3 rows differ"),
         ({"FullLoadErrorRows": 2}, "could not load 2 rows of public.payments"),
@@ -235,4 +235,4 @@ def test_without_a_deploy_there_is_no_task(stage, spec):
 
 
 def test_both_know_the_slot_by_one_name(spec):
-    assert names.dms_slot(spec.migration) == dms.slot_name(spec.migration.full_name)
+    assert names.dms_slot(spec.migration) == dms_course.slot_name(spec.migration.full_name)

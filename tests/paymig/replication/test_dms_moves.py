@@ -16,7 +16,7 @@ from paymig.policy.places import places
 from paymig.policy.rights import OF_TASKS
 from paymig.rehearsal.stage import open_stage
 from paymig.replication.engines import engine_for
-from runtime_lambdas.runtime.replication import dms
+from runtime_lambdas.runtime.replication import dms_course
 from runtime_lambdas.switchover.databases import Databases
 from schemas.load import load
 from tests.paymig.conftest import SPECS
@@ -48,7 +48,7 @@ def spec(file):
 
 @pytest.fixture
 def stage(spec, monkeypatch):
-    monkeypatch.setattr(dms, "_LOOK", 0.05)
+    monkeypatch.setattr(dms_course, "_LOOK", 0.05)
     with open_stage(spec.migration) as opened:
         yield opened
 
@@ -215,7 +215,7 @@ def test_a_way_back_whose_slot_is_gone_says_what_it_costs(stage, file, spec, rep
         back.marker(60)
         back.pause()
         back.close()
-    slot = dms.slot_name(spec.migration.full_name)
+    slot = dms_course.slot_name(spec.migration.full_name)
     execute(stage.target_dsn, f"SELECT pg_drop_replication_slot('{slot}')")
     assert may_pay(replicating, "target", "at stake")
     code, told, said = type_(capsys, file, "rollback")
