@@ -31,7 +31,7 @@ from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import Stage, open_stage
 from paymig.rollback import roll_back
 from paymig.status import look
-from paymig.traffic import Shifter
+from paymig.traffic.shift import Shifter
 from schemas.load import Spec, load
 
 SPEC = Path(__file__).parents[1] / "specs" / "payments.yaml"

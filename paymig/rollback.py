@@ -14,7 +14,8 @@ from paymig.deploy import record_of
 from paymig.errors import AwsError, Refused
 from paymig.failures import from_botocore
 from paymig.journal.opening import open_journal
-from paymig.traffic import Move, refuse_moved_writer
+from paymig.traffic.move import Move
+from paymig.traffic.refusals import refuse_moved_writer
 from runtime_lambdas.rollback.keep import keep
 from runtime_lambdas.runtime.journal.hold import Hold, hold
 from schemas.migration import Migration

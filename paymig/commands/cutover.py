@@ -21,7 +21,7 @@ def command(at: Operation, plan: bool, yes: bool, why: str) -> None:
     from paymig.cli import cli
     from paymig.errors import Refused
     from paymig.road import ahead, look, shares_of
-    from paymig.traffic import Shifter
+    from paymig.traffic.shift import Shifter
 
     now = look(at.aws, at.migration, at.journal)
     legs = ahead(now, shares_of(at.migration))

@@ -44,7 +44,7 @@ def command(at: Operation, share: int, force_step: bool, no_bake: bool, plan: bo
     Ctrl-C stops watching; the traffic stays, and the same command watches on. With --format json each event is one JSON
     object a line, the result last.
     """
-    from paymig.traffic import Shifter
+    from paymig.traffic.shift import Shifter
 
     shifter = Shifter(at.aws, at.spec, at.console, why, **at.terms)
     if plan:

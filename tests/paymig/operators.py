@@ -16,7 +16,8 @@ from paymig.console import Console
 from paymig.deploy import record_of
 from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import Stage
-from paymig.traffic import Move, Shifter
+from paymig.traffic.move import Move
+from paymig.traffic.shift import Shifter
 from runtime_lambdas.runtime.journal.approvals import SWITCHOVER
 from runtime_lambdas.runtime.journal.entry import Entry
 

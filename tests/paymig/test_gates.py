@@ -23,7 +23,8 @@ from paymig.gates.judge import judge
 from paymig.gates.position import position
 from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import open_stage
-from paymig.traffic import Shifter, WentBack
+from paymig.traffic.move import WentBack
+from paymig.traffic.shift import Shifter
 from runtime_lambdas.runtime.journal.lease import LeaseLost
 from tests.paymig.operators import Operator, another, history, live, unreachable
 

@@ -21,54 +21,14 @@ from paymig.gates.gate import Gate, Position
 from paymig.gates.judge import Judge
 from paymig.gates.position import bake_of, position, reached
 from paymig.journal.opening import open_journal
-from paymig.journal.state import read
+from paymig.traffic.move import Move, WentBack, in_words
+from paymig.traffic.plan import plan_of
+from paymig.traffic.refusals import refuse_busy, refuse_left_over, refuse_moved_writer, refuse_unplanned
 from runtime_lambdas.runtime.journal.hold import Hold, hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.journal.lease import LeaseLost
 from schemas.load import Spec
 from schemas.migration import Migration
-from schemas.units import format_duration
-
-
-@dataclass(frozen=True)
-class Move:
-    """How a move of the traffic ended.
-
-    Attributes:
-        seconds: from the change to the name servers' agreement and the read-back.
-        baked: whether the share has baked for as long as the spec says, with every gate passed at the end.
-    """
-
-    record: str
-    before: Weights
-    after: Weights
-    seconds: float
-    baked: bool = False
-
-    def show(self, console: Console) -> None:
-        """Print the result."""
-        console.result(
-            asdict(self),
-            f"{self.record}: {self.after.new} % of the traffic goes to AWS, {self.after.old} % to the source "
-            f"(was {self.before}; {self.seconds:.1f} s){', baked' if self.baked else ''}",
-        )
-
-
-class WentBack(PaymigError):
-    """A gate failed during the bake, and the traffic went back to where it was.
-
-    Attributes:
-        move: the way back.
-    """
-
-    exit_code = 8
-
-    def __init__(self, move: Move, gates: Sequence[Gate]) -> None:
-        super().__init__(
-            f"{_words(gates)}: {move.record} went back from {move.before.share:g} % to {move.after.share:g} % on AWS",
-            "paymig status shows what is wrong; mend it, then shift again",
-        )
-        self.move = move
 
 
 @dataclass(frozen=True)
@@ -112,9 +72,9 @@ class Shifter:
         after = Weights.to_new(share)
         with hold(journal, "shift", self.why) as holding:
             refuse_moved_writer(journal.writer().side)
-            _refuse_left_over(journal)
+            refuse_left_over(journal)
             root = stack.describe(self.aws, self._migration.full_name)
-            _refuse_busy(root)
+            refuse_busy(root)
             before = self._live()
             if before == after:
                 return self._stay(holding, after, bake)
@@ -140,45 +100,18 @@ class Shifter:
         journal = open_journal(self.aws, self._migration.full_name)
         refuse_moved_writer(journal.writer().side)
         root = stack.describe(self.aws, self._migration.full_name)
-        before, after = self._live(), Weights.to_new(share)
-        gates = self._gates(journal, before)
-        lease = journal.lease()
-        bake = bake_of(self._migration, share) if share > before.share else None
-        steps = [
-            f"move {self._record.name} from {before.share:g} % to {share} % on AWS: both weights in one batch "
-            f"({before} becomes {after}), waited for until every name server has them, and read back",
-            f"watch every gate for {format_duration(bake)}, and go back to {before.share:g} % by itself if one fails"
-            if bake
-            else "no bake",
-        ]
-        ttl = format_duration(self._migration.routing.ttl)
-        rule = approvals.rule_of(self._migration, approvals.step_of(share)) if share > before.share else "none"
-        if rule != "none":
-            who = "somebody else" if rule == "second-person" else "somebody"
-            steps.insert(0, f"make sure that {who} has approved it: paymig approve --step {share}%")
-        cost = [
-            "nothing is lost: the source stays the only database that takes writes",
-            f"one batch of two weights, about a minute until every name server has it; resolvers keep the answer for "
-            f"{ttl}, and some for longer: until then {abs(share - before.share):g} % of the traffic goes where it went",
-        ]
+        before = self._live()
+        gates, lease = self._gates(journal, before), journal.lease()
+        planned = plan_of(self._migration, before, share)
+        held = str(lease) if lease and lease.held else None
         self.console.result(
-            {
-                "record": self._record.name,
-                "before": asdict(before),
-                "after": asdict(after),
-                "gates": [gate.to_json() for gate in gates],
-                "bake": bake.total_seconds() if bake else 0,
-                "steps": steps,
-                "going_back": cost,
-                "lease": str(lease) if lease and lease.held else None,
-            },
-            "\n".join([*(f"{n}. {step}" for n, step in enumerate(steps, 1)), "going back:", *(f"- {c}" for c in cost)]),
+            {**planned.to_json(), "gates": [gate.to_json() for gate in gates], "lease": held}, str(planned)
         )
         if not self.console.json:
             self.console.out.print(show.table(gates))
-        _refuse_busy(root)
-        if lease is not None and lease.held:
-            self.console.say(f"The lease is held by {lease}")
+        refuse_busy(root)
+        if held is not None:
+            self.console.say(f"The lease is held by {held}")
         if share > before.share:
             self._refuse_failing(gates, shown=True)
 
@@ -192,7 +125,7 @@ class Shifter:
             self.console.say(show.table(gates))
         if bad := failed(gates):
             raise Refused(
-                f"{_words(bad)}; nothing was moved",
+                f"{in_words(bad)}; nothing was moved",
                 "paymig status shows every gate; a value that is missing or stale is one that does not pass",
             )
 
@@ -260,8 +193,8 @@ class Shifter:
 
     def _go_back(self, holding: Hold, move: Move, because: Sequence[Gate]) -> Move:
         started = time.monotonic()
-        self.console.say(f"{_words(because)}: going back to {move.before.share:g} %")
-        evidence = {"before": str(move.after), "after": str(move.before), "because": _words(because)}
+        self.console.say(f"{in_words(because)}: going back to {move.before.share:g} %")
+        evidence = {"before": str(move.after), "after": str(move.before), "because": in_words(because)}
         with holding.step("go back", **evidence) as reached_there:
             weights.write(self.aws, self._record, move.before, instead_of=move.after)
             reached_there |= {"live": str(move.before), "seconds": round(time.monotonic() - started, 3)}
@@ -291,29 +224,8 @@ class Shifter:
 
 class _GateFailed(Exception):
     def __init__(self, gates: tuple[Gate, ...]) -> None:
-        super().__init__(_words(gates))
+        super().__init__(in_words(gates))
         self.gates = gates
-
-
-def _words(gates: Sequence[Gate]) -> str:
-    return ", ".join(f"{gate.name} is {gate.value}, must be {gate.limit}" for gate in gates)
-
-
-def _refuse_busy(root: stack.Stack | None) -> None:
-    if root is not None and root.busy:
-        raise Refused(
-            f"stack {root.name} is {root.status}, and may touch the record itself",
-            "paymig deploy follows it to its end; in an emergency, paymig rollback does not wait",
-        )
-
-
-def _refuse_left_over(journal: Journal) -> None:
-    left = read(journal.entries()).left_over
-    if left is not None:
-        raise Refused(
-            f"a {left.way.verb} stopped half-way, and the database that the traffic would write to may be fenced",
-            "paymig switchover or paymig rollback ends it first",
-        )
 
 
 def _yield_to_rollback(aws: Aws, record: Record, holding: Hold, before: Weights, after: Weights) -> None:
@@ -327,35 +239,3 @@ def _yield_to_rollback(aws: Aws, record: Record, holding: Hold, before: Weights,
     except LeaseLost:
         weights.write(aws, record, before, instead_of=after)
         raise
-
-
-def refuse_unplanned(migration: Migration, share: int, force: bool) -> None:
-    """Refuse a share that the spec does not name; none at all is always a step.
-
-    Raises:
-        Refused: it is not one of the spec's, or the traffic moves with the writer.
-    """
-    if share and migration.cutover.strategy == "together":
-        raise Refused(
-            "with `strategy: together` the new API cannot write to the source, so it gets no traffic before the writer",
-            "paymig switchover moves both",
-        )
-    steps = [step.to for step in migration.cutover.steps]
-    if share and share not in steps and not force:
-        raise Refused(
-            f"{share} % is no step of this spec; its steps are {', '.join(f'{step:g} %' for step in steps)}",
-            "add the step to cutover.steps, or repeat the command with --force-step",
-        )
-
-
-def refuse_moved_writer(writer: str) -> None:
-    """Refuse to move traffic by weights once the target is the writer.
-
-    Raises:
-        Refused: the source is fenced, so whoever is sent there cannot pay.
-    """
-    if writer != "source":
-        raise Refused(
-            "the target is the writer: the old API would write to a fenced database, so weights alone must not move",
-            "paymig rollback moves the writer back first",
-        )

@@ -1,0 +1,1 @@
+"""Moving traffic between the old and the new side."""
