@@ -7,8 +7,8 @@ without asking, a rollback, voids the change sets that hold older ones.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -23,15 +23,11 @@ from paymig.console import Console
 from paymig.drift import refuse_drift
 from paymig.errors import Refused
 from paymig.follow import Watch
-from runtime_lambdas.runtime.journal.hold import Hold, hold
+from paymig.turn import take_turn
+from runtime_lambdas.runtime.journal.hold import Hold
 from runtime_lambdas.runtime.journal.journal import Journal
-from runtime_lambdas.runtime.journal.lease import LIFE, LeaseHeld
-from runtime_lambdas.runtime.waiting import paces
 from schemas.load import Spec
 from schemas.migration import Migration
-
-_PATIENCE = LIFE.total_seconds() + 15
-"""Seconds to wait for a deploy that holds the lease and has not started anything: a dead one's lease ends earlier."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class Deployer:
         uploaded = artefacts.upload(self.aws, base.bucket, self._objects())
         self.console.say(f"Artefacts: {len(uploaded.sent)} sent, {uploaded.already_there} already in {base.bucket}")
         journal = Journal(self.aws.client("dynamodb"), base.journal_table, self._name, self.aws.caller())
-        with self._turn(journal) as (holding, followed):
+        with take_turn(journal, self._watch, self._name, self.why) as (holding, followed):
             outcome, proposed = self._deploy(holding, base, yes, execute)
             if execute:
                 protection.protect(self.aws, holding, self._name)
@@ -119,36 +115,6 @@ class Deployer:
         templates = {compiled.keys[name]: partial(bytes, body) for name, body in compiled.templates.items()}
         assets = {compiled.asset_keys[name]: partial(getattr, asset, "data") for name, asset in compiled.assets.items()}
         return templates | assets
-
-    @contextmanager
-    def _turn(self, journal: Journal) -> Iterator[tuple[Hold, bool]]:
-        """Hold the lease, as soon as no other deploy does; say whether there was another one."""
-        with ExitStack() as held_until_the_end:
-            followed = False
-            while True:
-                try:
-                    holding = held_until_the_end.enter_context(hold(journal, "deploy", self.why))
-                except LeaseHeld as held:
-                    if held.lease.verb != "deploy":
-                        raise
-                    if not followed:
-                        self.console.say(f"Another deploy is at work: {held.lease}")
-                    self._attend(journal, held)
-                    followed = True
-                else:
-                    break
-            followed |= self._settle(holding)
-            yield holding, followed
-
-    def _attend(self, journal: Journal, held: LeaseHeld) -> None:
-        """Follow another operator's deploy until it gives the lease back, or starts the next operation."""
-        for _ in paces(_PATIENCE):
-            if self._watch.settle(self._name):
-                return
-            found = journal.lease()
-            if found is None or found.id != held.lease.id:
-                return
-        raise held
 
     def _deploy(
         self, holding: Hold, base: bootstrap.Bootstrap, yes: bool, execute: bool
@@ -187,14 +153,6 @@ class Deployer:
         with protection.opened(self.aws, holding, self._name, self.allowed_replacements):
             self._execute(holding, "execute the change set", proposed, live)
         return "created" if proposed.kind == "CREATE" else "updated", proposed
-
-    def _settle(self, holding: Hold) -> bool:
-        """Follow what a deploy left under way that stopped following."""
-        current = stack.describe(self.aws, self._name)
-        if current is None or not current.busy or current.status == "DELETE_IN_PROGRESS":
-            return False
-        with holding.step("follow the operation under way", status=current.status):
-            return self._watch.settle(self._name)
 
     def _synchronise_weights(self, holding: Hold, current: stack.Stack, live: weights.Weights) -> None:
         wanted = {"OldWeight": str(live.old), "NewWeight": str(live.new)}
