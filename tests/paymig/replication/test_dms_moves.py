@@ -197,7 +197,7 @@ def test_a_place_that_cannot_be_kept_in_time_ends_the_pause_where_the_writer_was
             code, _, said = type_(capsys, file, "switchover")
         assert code != 0
         assert "the source takes writes again" in said, said
-        assert "that waits until every transaction that writes has ended" in said
+        assert "that waits until every transaction that has written ends" in said
     assert [may_pay(replicating, side, "undone") for side in ("source", "target")] == [True, False]
     assert execute(stage.target_dsn, "SELECT slot_name FROM pg_replication_slots") == []
     with closing_engine(spec, replicating, stage) as engine:
