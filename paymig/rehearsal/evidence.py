@@ -8,7 +8,7 @@ from typing import Any
 
 from paymig.journal.opening import open_journal
 from paymig.rehearsal.load.record import Outcome
-from paymig.rehearsal.measure import Latency, by_second
+from paymig.rehearsal.measure import Latency, by_second, errors
 from paymig.rehearsal.moves import moves
 from paymig.rehearsal.play import Play
 from paymig.rehearsal.proof import prove
@@ -34,6 +34,7 @@ def gather(report: Report, play: Play, scenario: Scenario, started: float, ended
     unexpected = scenario.broken(writer, play.weights().share, proof.counts.failed, proof.lost)
     report.proof = replace(proof, problems=(*proof.problems, *unexpected))
     report.comparison = play.comparison
+    report.errors = errors(outcomes)
     report.seconds_of_load = by_second(outcomes, started)
     report.samples = [_sample(summary, report.began) for summary in play.clients.summaries if "weights" in summary]
     report.latency_by_phase = _latency(report, outcomes)

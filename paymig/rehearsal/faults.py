@@ -74,7 +74,7 @@ def _target_dies(play: Play) -> Iterator[None]:
 
 @contextmanager
 def _target_dies_in_the_pause(play: Play) -> Iterator[None]:
-    """The same as soon as the source is fenced: nothing can be drained, and the source has to open again."""
+    """The target's server dies for 2 s as soon as the source is fenced: the move cannot go on, and the source opens."""
     striking = _Strike(lambda: _die(play.stage.target))
     with striking.awaited(), mishaps.once_fenced(play, striking.once):
         yield

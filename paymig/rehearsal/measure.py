@@ -121,6 +121,11 @@ def _over(outcome: Outcome, pause: Pause) -> bool:
     return outcome.sent <= pause.end and outcome.done >= pause.start
 
 
+def errors(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Count what attempts met that did not succeed, the most frequent first, as "new 503"; 0 where no answer came."""
+    return dict(Counter(error for outcome in outcomes for error in outcome.errors).most_common())
+
+
 def by_second(outcomes: Iterable[Outcome], start: float) -> list[Second]:
     """Return the load second by second, from `start` on; a second without an answer is there too."""
     found: dict[int, list[Outcome]] = {}

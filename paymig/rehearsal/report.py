@@ -60,6 +60,7 @@ class Report:
         seconds_of_load: the load, second by second.
         lag: seconds since the beginning, and how many milliseconds the other database was behind then;
             None where a beat did not arrive.
+        errors: of attempts, as of `measure.errors`.
         moves: of the writer.
         journal: its entries as JSON.
         comparison: the comparison's report, where one was made.
@@ -78,6 +79,7 @@ class Report:
     seconds_of_load: Sequence[Second] = ()
     latency_by_phase: Mapping[str, Latency] = field(default_factory=dict)
     lag: list[tuple[float, float | None]] = field(default_factory=list)
+    errors: Mapping[str, int] = field(default_factory=dict)
     moves: Sequence[Move] = ()
     journal: Sequence[Mapping[str, Any]] = ()
     comparison: Mapping[str, Any] | None = None

@@ -26,6 +26,7 @@ class Outcome:
         uncertain: a write that failed in the end and of which no answer tells whether it was made.
         why: what was wrong, for one that failed or was answered wrongly.
         answer: the JSON of a success that wrote.
+        errors: what each attempt met that did not succeed, as "new 503"; 0 where no answer came.
     """
 
     request: Request
@@ -39,6 +40,7 @@ class Outcome:
     uncertain: bool = False
     why: str = ""
     answer: dict[str, Any] | None = None
+    errors: tuple[str, ...] = ()
 
     @property
     def latency(self) -> float:
@@ -60,7 +62,7 @@ class Outcome:
     def from_line(cls, line: str) -> Outcome:
         """Read the JSON form."""
         raw = json.loads(line)
-        return cls(**{**raw, "request": Request(**raw["request"])})
+        return cls(**{**raw, "request": Request(**raw["request"]), "errors": tuple(raw["errors"])})
 
 
 def read(path: Path) -> Iterator[Outcome]:

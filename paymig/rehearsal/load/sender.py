@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -49,19 +49,20 @@ class Sender:
     def send(self, request: Request, client: int, planned: float) -> tuple[Outcome, dict[str, Any] | None]:
         """Send a request until it is answered; return what became of it, and the JSON of a success."""
         sent = time.time()
-        attempts, pause, uncertain = 0, _FIRST_PAUSE, False
+        errors: list[str] = []
+        pause, uncertain = _FIRST_PAUSE, False
         while True:
-            attempts += 1
             api = self._resolvers.resolve(client, time.time())
             status, answer, why = self._try(api, request)
             if 200 <= status < 300:
-                return self._outcome(request, planned, sent, attempts, api, status), answer
+                return self._outcome(request, planned, sent, errors, api, status), answer
+            errors.append(f"{api} {status}")
             # Without an answer, or with one that speaks of an accident, the write may have been made all the same.
             uncertain = uncertain or status in (0, 500, 502, 503, 504)
             self._resolvers.failed(client)
             over = time.time() - sent > self._patience or self._stopped()
             if status not in _WORTH_A_RETRY or over:
-                failed = self._outcome(request, planned, sent, attempts, api, status, uncertain and request.writes, why)
+                failed = self._outcome(request, planned, sent, errors, api, status, uncertain and request.writes, why)
                 return failed, None
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -71,14 +72,17 @@ class Sender:
         request: Request,
         planned: float,
         sent: float,
-        attempts: int,
+        errors: Sequence[str],
         api: Api,
         status: int,
         uncertain: bool = False,
         why: str = "",
     ) -> Outcome:
         ok = 200 <= status < 300
-        return Outcome(request, planned, sent, time.time(), attempts, api, status, ok, uncertain, why)
+        attempts = len(errors) + ok
+        return Outcome(
+            request, planned, sent, time.time(), attempts, api, status, ok, uncertain, why, errors=tuple(errors)
+        )
 
     def _try(self, api: Api, request: Request) -> tuple[int, dict[str, Any] | None, str]:
         where = self._endpoints[api]

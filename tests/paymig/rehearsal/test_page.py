@@ -48,16 +48,54 @@ def report():
     made.latency_by_phase = {"shift 50": Latency.of(outcomes)}
     made.lag = [(2.0, 3.0), (15.0, 40.0)]
     made.journal = [
-        {"sequence": 1, "time": "2026-11-24T07:00:00Z", "verb": "shift", "step": "move", "kind": "done", "evidence": {}}
+        {
+            "sequence": 1,
+            "time": "2026-11-24T07:00:00.123456+00:00",
+            "who": "arn:aws:sts::111122223333:federated-user/bob",
+            "verb": "shift",
+            "step": "move",
+            "kind": "done",
+            "evidence": {"live": {"old": 0, "new": 100}, "stacks": ["Api", ""]},
+        }
     ]
+    why = f"{HOSTILE} connection to the server failed: refused. Is it running on that host? " * 3
     lost_time = Pause(1010.0, 1012.0)
     steps = {"fence": 0.1, "drain": 0.02}
     made.moves = [
-        Move("switchover", "target", 1003.0, 1003.4, None, 0.4, Pause(1003.0, 1003.5), 2, 0, 0, error=HOSTILE),
+        Move("switchover", "target", 1003.0, 1003.4, None, 0.4, Pause(1003.0, 1003.5), 2, 0, 0, error=why),
         Move("switchover", "target", 1010.1, 1012.0, 1011.0, 1.875, lost_time, 7, 3, 0, steps, {"rows": 31}),
     ]
     made.proof = proof
+    made.errors = {"old 503": 1200, "new 0": 2}
+    made.notes = [f"The target is {HOSTILE}."]
+    table = {"table": "public.payments", "rows_source": 21225, "rows_target": 21224, "verdict": "different"}
+    made.comparison = {
+        "verdict": "different",
+        "started": "2026-11-24T13:12:47.656274+00:00",
+        "tables": [{**table, "missing": 1, "extra": 0, "different": 0}],
+        "invariants": [
+            {"name": "by_currency", "verdict": "equal", "source": [["EUR", "1"], ["JPY", "2"]], "target": []}
+        ],
+    }
     return made
+
+
+def cells(text, section):
+    """The rows of the tables in the section with this heading."""
+    part = text.split(f"<h2>{section}</h2>")[1].split("</section>")[0]
+    return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", part)][1:]
+
+
+def test_the_page_tells_what_clients_met_and_what_both_databases_hold(report):
+    text = page(report)
+    assert cells(text, "Errors") == [["The old API", "503", "1,200"], ["The new API", "no answer", "2"]]
+    compared = cells(text, "Comparison of both databases")
+    assert ["public.payments", "21,225", "21,224", "1", "0", "0", "different"] in compared
+    assert ["by_currency", "2", "equal"] in compared
+    when, who = "2026-11-24 07:00:00.123", "federated-user/bob"
+    assert cells(text, "Journal") == [["1", when, who, "shift", "move", "done", "live: old: 0, new: 100, stacks: Api"]]
+    report.errors = {}
+    assert "Every request succeeded at the first attempt." in page(report)
 
 
 def test_the_page_tells_who_took_the_writes_and_what_the_pause_was(report):
@@ -188,6 +226,15 @@ def test_a_phone_shows_it_without_scrolling_sideways(report, browse):
     assert float(found["text"].removesuffix("px")) >= 12
     assert found["tiles"] == 6
     assert found["chart"] > 300
+
+
+def test_a_wide_screen_shows_every_table_whole(report, browse):
+    found = browse(
+        page(report),
+        "return [...page.querySelectorAll('.wide')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.ariaLabel)",
+        width=1100,
+    )
+    assert found == []
 
 
 @pytest.mark.parametrize("scheme", ["0", "1"])  # dark, light
