@@ -19,17 +19,31 @@ from schemas.load import load, parse
 OWN = Path(__file__).with_name("own")
 SPECS = Path(__file__).parents[3] / "specs"
 PATCH = {
-    "api": {"code": "api", "handler": "orders.handler"},
+    "api": {"code": "api.zip", "handler": "orders.handler"},
     "replication": {"tables": {"include": ["shop.%"], "exclude": []}},
     "validation": {"invariants": []},
     "rehearsal": {"schema": "dump.sql", "workload": "load.py", "old_api": "old_api.py"},
 }
 
 
+WITNESS = """
+
+class Workload(Workload):
+    def prove(self, running, receipts, unknown):
+        running.execute("SELECT DISTINCT taken_by FROM shop.orders")
+        pathlib.Path({!r}).write_text(json.dumps([taker for (taker,) in running.fetchall()]))
+        return super().prove(running, receipts, unknown)
+"""
+"""Of the operator's workload: it writes down who the writer says took the orders."""
+
+
 @pytest.fixture
 def spec(tmp_path):
     folder = shutil.copytree(SPECS, tmp_path / "spec")
     shutil.copytree(OWN, folder, dirs_exist_ok=True)
+    shutil.make_archive(folder / "api", "zip", folder / "api")
+    with (folder / "load.py").open("a") as file:
+        file.write("\nimport pathlib\n" + WITNESS.format(str(tmp_path / "takers.json")))
     file = folder / "payments.yaml"
     file.write_text(changed(file.read_text(), PATCH))
     return file
@@ -45,7 +59,10 @@ def test_it_is_played_to_the_end_with_the_proof(spec, tmp_path):
     assert report["proof"]["writer"] == "target"
     assert report["proof"]["promised"] == report["proof"]["found"] > 50
     assert report["proof"]["counts"]["by_kind"] == {"order": report["proof"]["counts"]["requests"]}
-    assert min(report["proof"]["counts"]["by_side"].values()) > 10  # both APIs served
+    assert min(report["proof"]["counts"]["by_side"].values()) > 10
+    # Both served: the old API, and the deployed function, which knows its own name.
+    [function] = {*json.loads((tmp_path / "takers.json").read_text())} - {"the old API", "nobody knows"}
+    assert function.startswith("payments-staging-Api-")
     [table] = report["comparison"]["tables"]
     assert table["table"] == "shop.orders"
     assert table["rows_target"] > 50

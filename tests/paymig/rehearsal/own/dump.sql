@@ -9,6 +9,7 @@ CREATE TABLE shop.orders (
     key text NOT NULL,
     item text NOT NULL,
     pieces integer NOT NULL,
+    taken_by text DEFAULT 'nobody knows' NOT NULL,
     CONSTRAINT orders_pieces_check CHECK ((pieces > 0))
 );
 

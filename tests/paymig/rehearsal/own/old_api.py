@@ -6,7 +6,7 @@ from contextlib import closing
 import psycopg2
 
 ORDER = (
-    "INSERT INTO shop.orders VALUES (%s, %s, %s) ON CONFLICT (key) DO UPDATE SET key = excluded.key"
+    "INSERT INTO shop.orders VALUES (%s, %s, %s, 'the old API') ON CONFLICT (key) DO UPDATE SET key = excluded.key"
     " RETURNING item, pieces"
 )
 

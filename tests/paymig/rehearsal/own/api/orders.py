@@ -5,7 +5,7 @@ import json
 from runtime_lambdas.runtime.at_writer import Paused, Unreachable, at_writer
 
 ORDER = (
-    "INSERT INTO shop.orders VALUES (%s, %s, %s) ON CONFLICT (key) DO UPDATE SET key = excluded.key"
+    "INSERT INTO shop.orders VALUES (%s, %s, %s, %s) ON CONFLICT (key) DO UPDATE SET key = excluded.key"
     " RETURNING item, pieces"
 )
 
@@ -16,15 +16,17 @@ def handler(event, context):
         return answer(200 if event["path"] == "/health" else 404, {})
     order, key = json.loads(event["body"]), event["headers"]["idempotency-key"]
     try:
-        item, pieces = at_writer(lambda cursor: take(cursor, key, order), settle=lambda cursor: find(cursor, key))
+        item, pieces = at_writer(
+            lambda cursor: take(cursor, key, order, context.function_name), settle=lambda cursor: find(cursor, key)
+        )
     except (Paused, Unreachable):
         return answer(503, {"detail": "Repeat with the same Idempotency-Key."})
     return answer(201, {"item": item, "pieces": pieces})
 
 
-def take(cursor, key, order):
+def take(cursor, key, order, taker):
     """Take an order once for each key."""
-    cursor.execute(ORDER, (key, order["item"], order["pieces"]))
+    cursor.execute(ORDER, (key, order["item"], order["pieces"], taker))
     return cursor.fetchone()
 
 
