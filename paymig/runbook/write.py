@@ -34,15 +34,21 @@ def runbook(spec: Spec, rehearsal: Mapping[str, Any] | None, diagram: Drawing) -
             f"from {_old(migration)} to the load balancer there. Strategy: {migration.cutover.strategy}."
         ),
         *_evidence(migration, rehearsal),
-        Heading(2, "Who is told"),
+        Heading(2, "Contacts"),
+        Text("Alarms and reports go, as the spec says, to:"),
         Grid(("How", "Whom"), [_recipient(one) for one in migration.monitoring.notify]),
+        Text("To be filled in before the day:"),
+        Grid(("Who", "Name", "Reached by"), [(role, "", "") for role in _roles(stops)]),
         Heading(2, "Before the day"),
         Items(_prerequisites(migration), boxes=True),
         Heading(2, "The picture"),
         diagram,
         Heading(2, "Timetable"),
-        Text("Waiting times as the spec has them, added up from the first move of traffic or the writer on."),
-        _times(stops),
+        Text(
+            "Waiting times as the spec has them, added up from the first move of traffic or the writer on. A rehearsal "
+            "shortens them."
+        ),
+        _times(stops, rehearsal),
         Heading(2, "Go or no go"),
         Text("Before every step towards AWS, each of these holds; a value that is missing is not good."),
         Items(_gates(migration), boxes=True),
@@ -76,6 +82,17 @@ def _recipient(one: Any) -> tuple[str, str]:
     return next((kind, str(value)) for kind in ("email", "https", "sms") if (value := getattr(one, kind)) is not None)
 
 
+def _roles(stops: Sequence[Stop]) -> list[str]:
+    approving = {stop.approval for stop in stops} - {"none"}
+    return [
+        "Takes the steps",
+        *(["Approves, and takes none of them" if "second-person" in approving else "Approves"] if approving else []),
+        "Knows the database and the network on premises",
+        "Knows the old API and watches it",
+        "Decides to go back",
+    ]
+
+
 def _prerequisites(migration: Migration) -> list[str]:
     database, network = migration.source.database, migration.source.network
     ttl = words(migration.routing.ttl)
@@ -87,7 +104,7 @@ def _prerequisites(migration: Migration) -> list[str]:
         f"The data centre ({', '.join(map(str, network.cidrs))}) and {migration.network.cidr} reach each other.",
         "paymig preflight reports no error.",
         "paymig rehearse ends with the proof, with the very spec that is deployed.",
-        "Everybody named under “Who is told” knows the date, and somebody can approve.",
+        "Everybody named under “Contacts” knows the date, and somebody can approve.",
     ]
     if database.tls.ca:
         found.append(f"{database.tls.ca} holds the authority of the source's certificate.")
@@ -96,17 +113,25 @@ def _prerequisites(migration: Migration) -> list[str]:
     return found
 
 
-def _times(stops: Sequence[Stop]) -> Grid:
+def _times(stops: Sequence[Stop], rehearsal: Mapping[str, Any] | None) -> Grid:
     clock, rows, running = timedelta(), [], False
     for stop in stops:
         running = running or stop.command in ("shift", "switchover")
-        start = f"T + {words(clock)}" if running else "before"
+        found = _rehearsed(stop.command, stop.options, rehearsal) if rehearsal else None
         rows.append(
-            (start, stop.name, words(stop.bake) if stop.bake else "-", stop.approval, f"{stop.traffic} %", stop.writer)
+            (
+                f"T + {words(clock)}" if running else "before",
+                stop.name,
+                words(stop.bake) if stop.bake else "-",
+                f"{float(found['seconds']):.1f} s" if found else "-",
+                stop.approval,
+                f"{stop.traffic} %",
+                stop.writer,
+            )
         )
         if running:
             clock += stop.bake
-    return Grid(("When", "Step", "Then wait", "Approval", "Traffic on AWS", "Writer"), rows)
+    return Grid(("When", "Step", "Then wait", "Rehearsed in", "Approval", "Traffic on AWS", "Writer"), rows)
 
 
 def _gates(migration: Migration) -> list[str]:

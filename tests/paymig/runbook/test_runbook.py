@@ -43,9 +43,11 @@ def test_every_step_of_the_spec_is_a_command_with_its_bake_and_its_way_back():
         assert f"paymig shift {SPECS / 'payments.yaml'} --to {share}%" in part
         assert f"watch for {bake}." in part
         assert "Back: paymig rollback" in part
-    assert "| T + 3h 30m | 100 % of the traffic | 1d | required |" in text  # 30m + 1h + 2h
-    assert "| T + 1d 3h 30m | Move the writer | 3d | required |" in text
+    assert "| T + 3h 30m | 100 % of the traffic | 1d | - | required |" in text  # 30m + 1h + 2h
+    assert "| T + 1d 3h 30m | Move the writer | 3d | - | required |" in text
+    assert "| T + 4d 3h 30m | End the way back | - |" in text
     assert "email | payments-oncall@example.com" in text
+    assert "| Approves |  |  |" in text
     assert "at most 5s behind" in text
     assert "Not rehearsed" in text
 
@@ -122,6 +124,7 @@ def test_a_rehearsal_s_times_and_output_are_shown_with_the_right_command(tmp_pat
     ten = text.split("### 10 % of the traffic")[1].split("###")[0]
     assert "took 0.6 s" in ten
     assert "ten | done" in ten
+    assert "| T + 30m | 10 % of the traffic | 1h | 0.6 s |" in text
     assert "did not type it" in text.split("### 50 % of the traffic")[1].split("###")[0]
     deploy = text.split("### Deploy")[1].split("###")[0]
     assert "29 lines before" in deploy
