@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,7 +107,8 @@ def detect_secrets(tools: Tools, templates: Path) -> list[Finding]:
     ]
 
 
-SCANNERS = (checkov, cdk_nag, parliament, detect_secrets)
+Scanner = Callable[[Tools, Path], list[Finding]]
+SCANNERS: tuple[Scanner, ...] = (checkov, cdk_nag, parliament, detect_secrets)
 
 
 def _specs(templates: Path) -> Iterator[tuple[str, dict[str, Any]]]:
