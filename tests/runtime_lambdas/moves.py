@@ -15,7 +15,7 @@ from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.runtime.journal.lease import LeaseLost
 from runtime_lambdas.switchover.actions import Superseded
 from runtime_lambdas.switchover.decide import Wish
-from runtime_lambdas.switchover.history import fold
+from runtime_lambdas.switchover.history import UNDO, fold
 from runtime_lambdas.switchover.ledger import Contradicted, Moved, NoAnswer
 from runtime_lambdas.switchover.phases import Step
 from runtime_lambdas.switchover.run import Run
@@ -79,6 +79,15 @@ class World:
         assert writable == self.writer == state.writer
         assert self.epoch == state.epoch
         assert self.bases[writable].payments == set(range(1, self.promised + 1)), "a payment is lost"
+        self.given_up_once()
+
+    def given_up_once(self):
+        """Hold that no attempt was marked as given up that was marked already: whoever comes goes on undoing it."""
+        marked = False
+        for entry in self.entries:
+            if entry.step == UNDO:
+                assert not (marked and entry.kind == "intent"), "an attempt was given up twice"
+                marked = entry.kind == "intent"
 
 
 class Operator:

@@ -190,6 +190,21 @@ def test_a_commit_whose_answer_is_lost_is_found():
     world.at_rest()
 
 
+def test_a_commit_whose_answer_is_lost_is_found_once_the_journal_answers_again():
+    """Until it does nobody knows which side is the writer, and to give up would be to leave both sides closed."""
+    world = World()
+    operator = Operator(world, Wish.SWITCHOVER)
+    while world.epoch == 0:
+        operator.go()
+    for _ in range(10):
+        operator.go("fail")
+        assert not operator.ended, operator.failure
+    while_alive([operator])
+    assert operator.failure is None
+    assert operator.outcome.writer == "target"
+    world.at_rest()
+
+
 def test_a_pause_past_its_budget_ends_where_the_writer_was():
     world = World()
     operator = Operator(world, Wish.SWITCHOVER)
