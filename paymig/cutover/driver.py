@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-
-from rich.text import Text
+from functools import partial
 
 from paymig.approvals import waiting
 from paymig.aws import weights
 from paymig.aws.functions import ask_switchover
 from paymig.cutover import plan
+from paymig.cutover.view import MoveView
 from paymig.databases import Databases as Logins
 from paymig.deploy import record_of
 from paymig.operation import Operation
@@ -94,7 +95,12 @@ def run(
         Refused: it did not move: says why.
         NotApproved: the switchover waits for an approval.
     """
-    with waiting(), worded(), _databases(at) as (databases, settings):
+    with (
+        waiting(),
+        worded(),
+        _databases(at) as (databases, settings),
+        MoveView(at.console, settings.pause_budget if accept_loss is None else math.inf) as shown,
+    ):
         done = service.move(
             at.journal,
             databases,
@@ -103,7 +109,7 @@ def run(
             why=why,
             accept_loss=accept_loss,
             demand=demand,
-            tell=lambda event: _show(at, event),
+            tell=partial(_show, at, shown),
             over=over,
         )
     turn_traffic(at, wish, why)
@@ -154,9 +160,9 @@ def turn_traffic(at: Operation, wish: Wish, why: str) -> None:
             reached["live"] = str(after)
 
 
-def _show(at: Operation, event: Event) -> None:
+def _show(at: Operation, shown: MoveView, event: Event) -> None:
     at.console.event({"event": "step", "step": str(event.step), "what": event.what, "pause": event.pause})
     if event.what == "begins":
-        return
-    clock = "" if event.pause is None else f"  writes paused for {event.pause:.3f} s"
-    at.console.say(Text(f"{event.what:7} {event.step:10} {event.seconds:8.3f} s{clock}"))
+        shown.begins(event.step, event.pause)
+    else:
+        shown.ended(event.step, event.what, event.seconds, event.pause)

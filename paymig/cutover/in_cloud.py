@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import count
 
 from botocore.exceptions import ClientError
-from rich.text import Text
 
 from paymig.approvals import NotApproved
 from paymig.aws import machines
 from paymig.aws.session import code_of
 from paymig.cutover import driver
+from paymig.cutover.view import MoveView
 from paymig.errors import Refused
 from paymig.operation import Operation
 from runtime_lambdas.runtime.journal.approvals import Demand
 from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.switchover.actions import Outcome
 from runtime_lambdas.switchover.decide import Wish
-from runtime_lambdas.switchover.phases import Step
+from runtime_lambdas.switchover.phases import PAUSE, Step
 
 _OUTPUT = "SwitchoverStateMachineArn"
 _EVERY = 1.0  # seconds between two looks
@@ -41,9 +42,11 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
     """
     before = max((entry.sequence for entry in at.journal.entries()), default=-1)
     execution = _start(at, wish, why, demand.digest if demand else "")
+    budget = at.migration.cutover.switchover.pause_budget.total_seconds()
     try:
-        for entry in _follow(at, execution, before):
-            _show(at, entry)
+        with MoveView(at.console, budget) as shown:
+            for entry in _follow(at, execution, before):
+                _show(at, shown, entry)
     except KeyboardInterrupt:
         at.console.say("Stopped watching; the move goes on in AWS. The same command watches it again.")
         raise
@@ -109,9 +112,12 @@ def _opened(entry: Entry) -> bool:
     return (entry.step, entry.kind) == (Step.OPEN, "done")
 
 
-def _show(at: Operation, entry: Entry) -> None:
+def _show(at: Operation, shown: MoveView, entry: Entry) -> None:
     pause = entry.evidence.get("pause")
     at.console.event({"event": "step", "step": entry.step, "what": entry.kind, "pause": pause})
     if entry.kind != "intent":
-        clock = "" if pause is None else f"  writes paused for {pause:.3f} s"
-        at.console.say(Text(f"{entry.kind:7} {entry.step}{clock}"))
+        shown.ended(entry.step, entry.kind, pause=pause)
+    elif entry.step == Step.FENCE:  # by the clocks of two machines; the rest of a pause is intended at the same moment
+        shown.begins(entry.step, max(0.0, (datetime.now(UTC) - entry.time).total_seconds()))
+    elif entry.step not in PAUSE:
+        shown.begins(entry.step)

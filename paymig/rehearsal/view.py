@@ -6,13 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, Self
 
-from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from paymig.console import Console
 from paymig.rehearsal.report import Phase, Report
+from paymig.ticking import Ticking
 
 
 class View:
@@ -77,15 +76,15 @@ class LiveView(View):
         self._name, self._started, self._said = "", time.monotonic(), ""
         self._summary: dict[str, Any] = {}
         self._lag: float | None = None
-        self._measured = False
-        self._live = Live(console=console.err, get_renderable=self._now, refresh_per_second=4, transient=True)
+        self._measured: float | None = None
+        self._ticking = Ticking(console, self.lines)
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._ticking.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        self._ticking.__exit__()
 
     def start(self, name: str) -> None:
         """A phase begins."""
@@ -102,39 +101,33 @@ class LiveView(View):
 
     def lag(self, milliseconds: float | None) -> None:
         """The other database was so far behind."""
-        self._lag, self._measured = milliseconds, True
-
-    def _now(self) -> RenderableType:
-        return Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in self.lines()))
+        self._lag, self._measured = milliseconds, time.monotonic()
 
     def lines(self) -> list[str]:
         """Return what is shown below the phases that are over."""
         shown = [f".. {self._name:<16} {time.monotonic() - self._started:6.2f} s  {self._said}"]
         if self._summary:
-            shown += load_lines(self._summary, time.time())
-        if self._measured:
-            shown.append(f"   replication lag {'more than 5 s' if self._lag is None else f'{self._lag:.0f} ms'}")
-        return shown
+            shown += load_lines(self._summary)
+        clocks = []
+        if self._summary:
+            clocks.append(f"{max(0.0, time.time() - self._summary['last_write']):.1f} s since the last write")
+        if self._measured is not None:
+            lag = "more than 5 s" if self._lag is None else f"{self._lag:.0f} ms"
+            clocks.append(f"replication lag {lag}, {time.monotonic() - self._measured:.1f} s ago")
+        return [*shown, f"   {'   '.join(clocks)}"] if clocks else shown
 
 
-def load_lines(summary: Mapping[str, Any], now: float) -> list[str]:
-    """Say in two lines what the load looks like.
-
-    Args:
-        summary: of about half a second.
-        now: seconds of the wall clock, for the pause clock.
-    """
+def load_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Say in two lines of at most 80 columns what the load looks like, by its summary of about half a second."""
     old, new = summary["weights"]
     wanted = 100 * new / (old + new) if old + new else 50.0
     requests = summary["requests"]
     seen = 100 * summary["new"] / requests if requests else 0.0
     filled = round(seen / 100 * _BAR)
-    pause = max(0.0, now - summary["last_write"])
     return [
         f"   on AWS [{'#' * filled}{'.' * (_BAR - filled)}] {seen:3.0f} % seen, {wanted:3.0f} % wanted",
-        f"   {requests * 2:4d} requests/s   p50 {summary['p50'] * 1000:5.0f} ms   p99 {summary['p99'] * 1000:5.0f} ms"
-        f"   {summary['failed']} failed   {summary['retried']} retried   {summary['waiting']} waiting   "
-        f"{pause:4.1f} s since the last write",
+        f"   {requests * 2} requests/s, p50 {summary['p50'] * 1000:.0f} ms, p99 {summary['p99'] * 1000:.0f} ms; "
+        f"{summary['failed']} failed, {summary['retried']} retried, {summary['waiting']} waiting",
     ]
 
 
