@@ -11,7 +11,7 @@ from functools import partial
 from paymig.approvals import waiting
 from paymig.aws import weights
 from paymig.aws.functions import ask_switchover
-from paymig.cutover import plan
+from paymig.cutover import expected, plan
 from paymig.cutover.view import MoveView
 from paymig.databases import Databases as Logins
 from paymig.deploy import record_of
@@ -27,6 +27,7 @@ from runtime_lambdas.switchover.actions import Event, Outcome
 from runtime_lambdas.switchover.databases import Databases
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.history import State, fold
+from runtime_lambdas.switchover.measure import Measured
 from runtime_lambdas.switchover.phases import BACK, FORTH
 from runtime_lambdas.switchover.settings import Settings
 from schemas.migration import Migration
@@ -56,20 +57,18 @@ def show_plan(at: Operation, cloud: bool = False) -> None:
 
     Args:
         at: whose.
-        cloud: have the function ask the databases how far the target is behind, not this machine.
+        cloud: have the function measure at the databases, not this machine.
     """
-    entries = list(at.journal.entries())
     if cloud:
-        lag: float | None = ask_switchover(at.aws, at.migration.full_name, {"action": "lag"})["lag"]
+        measured = Measured(**ask_switchover(at.aws, at.migration.full_name, {"action": "measure"}))
     else:
-        with _databases(at) as (databases, _):
-            lag = databases.lag(FORTH)
-    budget, approval = settings_of(at.migration).pause_budget, at.migration.cutover.writer_approval
-    expected, planned = plan.expected_pause(entries, lag), plan.steps(FORTH)
-    at.console.result(
-        plan.to_json(planned, expected, budget, approval, fold(entries)),
-        plan.render(planned, expected, budget, approval),
-    )
+        with worded(), _databases(at) as (databases, _):
+            measured = databases.measure(FORTH)
+    entries, approval = list(at.journal.entries()), at.migration.cutover.writer_approval
+    timed = expected.last_timed(entries)
+    pause = expected.expect(measured, _place(at).pace(), timed, settings_of(at.migration).pause_budget)
+    planned = plan.steps(FORTH)
+    at.console.result(plan.to_json(planned, pause, approval, fold(entries)), plan.render(planned, pause, approval))
 
 
 def run(
@@ -133,14 +132,17 @@ def finish(at: Operation, outcome: Outcome) -> None:
 
 @contextmanager
 def _databases(at: Operation) -> Iterator[tuple[Databases, Settings]]:
-    place = Place(at.aws.client("dynamodb"), at.journal.table, at.migration.full_name)
-    settings = replace(settings_of(at.migration), since=place.cut)
+    settings = replace(settings_of(at.migration), since=_place(at).cut)
     logins = Logins(at.aws, at.spec)
     databases = Databases(logins, engine_for(at.migration, logins, at.aws), settings)
     try:
         yield databases, settings
     finally:
         databases.close()
+
+
+def _place(at: Operation) -> Place:
+    return Place(at.aws.client("dynamodb"), at.journal.table, at.migration.full_name)
 
 
 def turn_traffic(at: Operation, wish: Wish, why: str) -> None:

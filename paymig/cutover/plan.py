@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from paymig.cutover.expected import Expected
 from runtime_lambdas.runtime.journal.approvals import SWITCHOVER, Rule
 from runtime_lambdas.switchover.actions import Evidence
 from runtime_lambdas.switchover.history import Attempt, State
@@ -68,19 +69,9 @@ def steps(way: Way, with_loss: bool = False) -> list[Planned]:
     return planned
 
 
-def expected_pause(entries: Sequence[Any], lag: float | None) -> str:
-    """Word how long writes are expected to pause: as long as last time, or else what is known of the lag."""
-    pauses = [entry.evidence.get("pause") for entry in entries if (entry.step, entry.kind) == (Step.OPEN, "done")]
-    if known := [pause for pause in pauses if isinstance(pause, float | int)]:
-        return f"the last move paused writes for {known[-1]:.3f} s"
-    if lag is None:
-        return "not known: the other side has not answered a beat"
-    return f"about {lag:.3f} s for the last change to arrive, and the comparison of what was written since"
-
-
-def render(planned: Sequence[Planned], expected: str, budget: float, approval: Rule) -> Table:
+def render(planned: Sequence[Planned], expected: Expected, approval: Rule) -> Table:
     """Draw a plan."""
-    caption = f"pause: {expected}; at most {budget:g} s"
+    caption = str(expected)
     if approval != "none":
         caption += f"\napproval: {approval}, by paymig approve --step {SWITCHOVER}; the commit uses it up"
     table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
@@ -91,15 +82,12 @@ def render(planned: Sequence[Planned], expected: str, budget: float, approval: R
     return table
 
 
-def to_json(
-    planned: Sequence[Planned], expected: str, budget: float, approval: Rule, state: State
-) -> Mapping[str, Any]:
+def to_json(planned: Sequence[Planned], expected: Expected, approval: Rule, state: State) -> Mapping[str, Any]:
     """Give a plan as JSON's types."""
     return {
         "writer": state.writer,
         "epoch": state.epoch,
-        "expected_pause": expected,
-        "pause_budget": budget,
+        "expected_pause": expected.to_json(),
         "approval": approval,
         "steps": [vars(one) for one in planned],
     }

@@ -18,6 +18,7 @@ from .actions import Evidence, NotReady
 from .alike import Alike
 from .directions import Directions
 from .history import Attempt
+from .measure import Measured, measure
 from .pause import Pause
 from .phases import FORTH, Step, Way
 from .privileges import Scope
@@ -88,9 +89,9 @@ class Databases:
         self._directions.close()
         self._sides.close()
 
-    def lag(self, way: Way) -> float | None:
-        """Return the seconds that the new writer is behind; None where a beat of the old one does not arrive."""
-        return self._directions.lag(way)
+    def measure(self, way: Way) -> Measured:
+        """Measure what the length of a pause depends on."""
+        return measure(self._sides, self._directions, self._settings, way)
 
     def loss(self, way: Way) -> int:
         """Count the rows of the old writer that the new one does not have as they are.

@@ -39,7 +39,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     A switchover also gets "seen", the digest that its approval has to be of, where the spec asks for an approval.
     `{"action": "advance", "wish": "switchover", "first": true, ...}` acts once; it is called until "finished" is true.
 
-    `{"action": "lag"}` answers `{"lag": s}` that the target is behind the source, null where no beat arrives.
+    `{"action": "measure"}` answers what the pause of a switchover depends on: the fields of `Measured`.
 
     Raises:
         UnknownAction: There is no such action; nothing was done.
@@ -98,10 +98,10 @@ def _demand(event: Mapping[str, Any], journal: Journal) -> Demand:
     return Demand(SWITCHOVER, str(event.get("seen") or ""), journal.who, told.read("approval"))
 
 
-def _lag(_: Mapping[str, Any], __: object) -> dict[str, Any]:
+def _measure(_: Mapping[str, Any], __: object) -> dict[str, Any]:
     databases, _settings = _databases()
     with closing(databases):
-        return {"lag": databases.lag(FORTH)}
+        return asdict(databases.measure(FORTH))
 
 
 def _databases() -> tuple[Databases, Settings]:
@@ -133,7 +133,7 @@ _ACTIONS: Mapping[str, Callable[[Mapping[str, Any], object], dict[str, Any]]] = 
     "advance": _advance,
     "facts": lambda event, _: facts(event),
     "finalize": _move,
-    "lag": _lag,
+    "measure": _measure,
     "status": _status,
     "switchback": _move,
     "switchover": _move,

@@ -75,7 +75,8 @@ def function_of(process):
 def test_a_function_killed_in_the_pause_leaves_one_writer_that_takes_payments(stage, file, spec, replicating, capsys):
     code, told, said = type_(capsys, file, "switchover", "--in-cloud", "--plan", yes=False)
     assert code == 0, said
-    assert "for the last change to arrive" in told[-1]["expected_pause"]
+    assert [part["what"] for part in told[-1]["expected_pause"]["parts"]] == ["the drain", "the invariants"]
+    assert told[-1]["expected_pause"]["fits"] is None
     assert [one["step"] for one in told[-1]["steps"]][:3] == ["check", "prepare", "fence"]
 
     [name] = [

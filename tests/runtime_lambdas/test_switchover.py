@@ -43,5 +43,5 @@ def test_status_tells_of_a_database_that_is_down_or_not_there_yet(source, enviro
 
 @pytest.mark.parametrize("event", [{}, {"action": "fence"}, {"action": None}, {"action": ["status"]}])
 def test_an_unknown_action_is_refused(environment, event):
-    with pytest.raises(UnknownAction, match=r"there is no action .* knows advance, facts, finalize, lag, status"):
+    with pytest.raises(UnknownAction, match=r"there is no action .* knows advance, facts, finalize, measure, status"):
         handler(event, None)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .changes import Cut
@@ -18,6 +19,23 @@ _RUN, _LAST = "run", "last"
 
 class Busy(RuntimeError):
     """Another run is at it."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a comparison was.
+
+    Attributes:
+        mode: "full" or "changes".
+        started: When it began, by the source's clock.
+        rows: Rows of the source that it read.
+        seconds: How long it took, with the time between the invocations of one that took several.
+    """
+
+    mode: str
+    started: datetime
+    rows: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -76,13 +94,34 @@ class Place:
 
     def note(self, report: Report) -> None:
         """Remember a comparison that found both sides equal: changes are counted from where it began."""
-        found = {"S": json.dumps({"cut": report.cut, "mode": report.mode, "started": report.started})}
-        self.client.put_item(TableName=self.table, Item={**self._key(_LAST), "report": found})
+        # One that was resumed took longer than its last part.
+        seconds = max(report.seconds, time.time() - datetime.fromisoformat(report.started).timestamp())
+        found = {
+            "cut": report.cut,
+            "mode": report.mode,
+            "started": report.started,
+            "seconds": round(seconds, 3),
+            "rows": sum(table.rows_source for table in report.tables),
+        }
+        item = {**self._key(_LAST), "report": {"S": json.dumps(found)}}
+        self.client.put_item(TableName=self.table, Item=item)
 
     def cut(self) -> Cut | None:
         """Return from where changes are counted; None before a full comparison has found both sides equal."""
+        found = self._last()
+        return Cut.from_json(found["cut"]) if found else None
+
+    def pace(self) -> Pace | None:
+        """Return how fast the last comparison was that found both sides equal; None where none did, or none says."""
+        found = self._last()
+        if not found or "rows" not in found:
+            return None
+        return Pace(found["mode"], datetime.fromisoformat(found["started"]), found["rows"], found["seconds"])
+
+    def _last(self) -> Mapping[str, Any] | None:
         item = self._read(_LAST)
-        return Cut.from_json(json.loads(item["report"]["S"])["cut"]) if item else None
+        found: dict[str, Any] | None = json.loads(item["report"]["S"]) if item else None
+        return found
 
     def _key(self, item: str) -> dict[str, Any]:
         return {"migration": {"S": f"{self.migration}/comparison"}, "item": {"S": item}}
