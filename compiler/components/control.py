@@ -66,7 +66,7 @@ def control(
         place=Place(network.private_subnets, security.control_group),
         memory=512,
         timeout=_LONGEST,
-        # Two at once would each move the writer.
+        # Two at once would take the lease from each other: a call that finds another call's takes it for a dead one's.
         reserved=1,
         causes={
             "Code": "cutover.switchover cutover.gates.replication_lag replication validation.invariants",
@@ -98,7 +98,7 @@ def moving() -> dict[str, Any]:
     """
     told = {"who.$": "$.who", "why.$": "$.why"}
     act = {"action": "advance", "wish.$": "$.wish", "seen.$": "$.seen", **told}
-    # Whoever died holds the lease for a minute at most.
+    # The lease of a call that died is the next call's at once; an operator's ends within a minute of his death.
     died = [
         again(NOT_RUN, seconds=2, attempts=6, factor=2.0),
         again(DIED, seconds=2, attempts=3, factor=2.0),

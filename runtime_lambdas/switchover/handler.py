@@ -122,7 +122,10 @@ def _databases() -> tuple[Databases, Settings]:
 
 def _journal(event: Mapping[str, Any], context: object) -> Journal:
     who = str(event.get("who") or getattr(context, "invoked_function_arn", "the switchover function"))
-    return Journal(aws.client("dynamodb"), os.environ["PAYMIG_JOURNAL_TABLE"], os.environ["PAYMIG_MIGRATION"], who)
+    # One call at a time is what the function's stack reserves for it. Were there two all the same, the elder would be
+    # refused like anybody whose lease was taken over: by the journal, and by the guard in each database.
+    name, table = os.environ["PAYMIG_MIGRATION"], os.environ["PAYMIG_JOURNAL_TABLE"]
+    return Journal(aws.client("dynamodb"), table, name, who, alone=True)
 
 
 def _log(event: Event) -> None:

@@ -100,6 +100,9 @@ def test_a_function_killed_in_the_pause_leaves_one_writer_that_takes_payments(st
         for process in killed:
             os.kill(process, signal.SIGKILL)
     found = until(lambda: ended(client, execution))
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=execution)
+    failures = [event for page in pages for event in page["events"] if "Failed" in event["type"]]
+    assert len(failures) == 1, "the call that died; the next one does not wait for the dead one's lease"
     assert (found["status"], json.loads(found["output"])["writer"]) == ("SUCCEEDED", "target")
     told = [(str(entry.step), entry.kind) for entry in open_journal(stage.aws, spec.migration.full_name).entries()]
     # The pause that the dead one left is never taken up: it is undone, and another one begun.

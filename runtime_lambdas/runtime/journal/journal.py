@@ -28,13 +28,16 @@ class Journal:
         table: the name of the table.
         migration: the migration's full name.
         who: the operator's ARN.
+        alone: whether Lambda runs one call at a time of the function that this is: a lease that another call of it
+            holds is a dead one's.
     """
 
-    def __init__(self, client: Any, table: str, migration: str, who: str) -> None:
+    def __init__(self, client: Any, table: str, migration: str, who: str, alone: bool = False) -> None:
         self._table = Table(client, table, migration)
         self._last: int | None = None
         self.migration = migration
         self.who = who
+        self._alone = alone
 
     @property
     def table(self) -> str:
@@ -183,7 +186,7 @@ class Journal:
             found = self.lease()
             if found is not None and found.id == mine:
                 return found, former  # a call whose answer was lost had taken effect
-            gone = found is not None and found.held and found.place.is_gone()
+            gone = found is not None and found.held and self._is_gone(found.place)
             if found is not None and not over and not leases.available(found, _now(), gone):
                 raise LeaseHeld(found, _now())
             former = found if found is not None and found.held else None
@@ -193,6 +196,9 @@ class Journal:
             except Conflict:
                 continue
             return wanted, former
+
+    def _is_gone(self, place: Place) -> bool:
+        return place.is_gone() or (self._alone and place.is_this_function())
 
     def renew(self, lease: Lease) -> None:
         """Let the lease live on.

@@ -7,14 +7,16 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+_FUNCTION = "AWS_LAMBDA_FUNCTION_NAME"
 _BOOT, _PROCESSES = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A process on a machine.
+    """A process on a machine, or a call of a Lambda function.
 
     Attributes:
+        host: the machine's name, or the function's.
         boot: tells one boot of one machine, and one container on it, from another; empty where the system has no
             such name.
     """
@@ -33,7 +35,7 @@ class Place:
             boot = f"{_BOOT.read_text().strip()}/{_PROCESSES.stat().st_ino}"
         except OSError:
             boot = ""
-        return cls(socket.gethostname(), boot, os.getpid())
+        return cls(os.environ.get(_FUNCTION) or socket.gethostname(), boot, os.getpid())
 
     def is_gone(self) -> bool:
         """Whether the process is known to have ended; False also where that cannot be known from here."""
@@ -47,3 +49,7 @@ class Place:
         except PermissionError:  # somebody else's, and alive
             return False
         return False
+
+    def is_this_function(self) -> bool:
+        """Whether it is a call of the function that this process serves; False outside Lambda."""
+        return self.host == os.environ.get(_FUNCTION)

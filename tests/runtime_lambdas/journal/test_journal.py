@@ -133,6 +133,27 @@ def test_the_lease_of_a_process_that_ended_here_is_free_at_once(operator, monkey
     assert [entry.step for entry in operator("bob").entries()] == ["take the lease over"]
 
 
+def test_a_lease_of_a_function_s_call_is_free_for_its_next_one_where_one_runs_at_a_time(operator, monkeypatch):
+    dead, next_one, elsewhere = operator("alice"), operator("alice"), operator("alice")
+    next_one._alone = True
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "payments-Switchover")
+    held, _ = dead.acquire("switchover")  # by a process that is still there, as far as can be seen
+    assert held.place.host == "payments-Switchover"
+    with pytest.raises(LeaseHeld):
+        elsewhere.acquire("switchover")
+    taken, former = next_one.acquire("switchover")
+    assert (former, taken.token) == (held, held.token + 1)
+    with pytest.raises(LeaseLost):
+        dead.append("switchover", "fence", "intent", under=held)
+    # Whoever is no call of this function keeps his lease as long as it lives.
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "payments-Rollback")
+    with pytest.raises(LeaseHeld):
+        next_one.acquire("switchover")
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
+    with pytest.raises(LeaseHeld):
+        next_one.acquire("switchover")
+
+
 def test_unlock_asks_ends_the_lease_and_records_whose_it_was(operator):
     alice, bob = operator("alice"), operator("bob")
     assert unlock(bob, Console(), yes=True, why="") is None
