@@ -72,6 +72,7 @@ def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None, clo
 
 def _demand_replication(at: Operation) -> None:
     from paymig.cutover import driver
+    from paymig.cutover.way_back import recorded_identity
     from paymig.databases import Databases
     from paymig.replication.engines import engine_for
     from runtime_lambdas.runtime.replication.engine import ReplicationError
@@ -79,6 +80,9 @@ def _demand_replication(at: Operation) -> None:
     logins = Databases(at.aws, at.spec)
     back = engine_for(at.migration, logins, at.aws).reverse()
     try:
+        recorded = recorded_identity(at.journal.entries())
+        if recorded is not None:
+            back.verify(recorded)  # one that was made anew has beats that arrive, too, and lacks what came before
         why = "" if back.lag().arrived else "a beat of the target does not arrive"
     except ReplicationError as error:
         why = str(error)

@@ -56,6 +56,25 @@ def test_lossless_is_said_of_the_replication_that_the_switchover_proved(
     assert (told["lossless"], told["seconds"]) == (False, None) and "ended the way back" in told["why"]
 
 
+def test_a_way_back_that_lost_changes_names_its_price(stage, spec, file, replicating, capsys):
+    approve(stage, spec)
+    code, _, said = type_(capsys, file, "switchover")
+    assert code == 0, said
+    remake(stage, replicating)  # it works, and its beats arrive
+    code, _, said = type_(capsys, file, "rollback")
+    assert code == 3
+    assert "not the one that was recorded" in said
+    assert "going back now loses 1 rows, counted on the target" in said
+    assert "paymig rollback --accept-loss 1" in said
+    code, _, said = type_(capsys, file, "rollback", "--accept-loss", "0")
+    assert code == 3 and "1 rows of the target are not on the source" in said, said
+    assert not may_pay(replicating, "source", "refused")
+    code, told, said = type_(capsys, file, "rollback", "--accept-loss", "1")
+    assert code == 0, said
+    assert told[-1]["writer"] == "source"
+    assert [may_pay(replicating, side, f"{side} given up") for side in ("source", "target")] == [True, False]
+
+
 def test_a_move_that_stopped_half_way_is_no_healthy_state(stage, spec, file, replicating, capsys, tmp_path):
     page = tmp_path / "status.html"
 
