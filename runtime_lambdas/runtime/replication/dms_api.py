@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from runtime_lambdas.runtime.replication.engine import NotReady
+from runtime_lambdas.runtime.waiting import paces
 
 _AT_REST = ("ready", "created", "stopped", "failed")
 _NORMAL = ("", "Stop Reason NORMAL")
@@ -78,12 +78,11 @@ class Task:
         client: of "dms".
         arn: the task's.
         patience: seconds that DMS may take to test a connection.
-        look: seconds between two looks.
     """
 
-    def __init__(self, client: Any, arn: str, patience: float = 300.0, look: float = 2.0) -> None:
+    def __init__(self, client: Any, arn: str, patience: float = 300.0) -> None:
         self.arn = arn
-        self._client, self._patience, self._look = client, patience, look
+        self._client, self._patience = client, patience
 
     def read(self) -> State:
         """As `Moves.read`."""
@@ -103,11 +102,10 @@ class Task:
             if self._tested(instance, endpoint).get("Status") == "successful":
                 continue
             self._client.test_connection(ReplicationInstanceArn=instance, EndpointArn=endpoint)
-            deadline = time.monotonic() + self._patience
+            looks = paces(self._patience)
             while (found := self._tested(instance, endpoint)).get("Status") == "testing":
-                if time.monotonic() > deadline:
+                if next(looks, None) is None:
                     raise NotReady(f"DMS has tested the connection to the {role.lower()} for {self._patience:g} s")
-                time.sleep(self._look)
             if found.get("Status") != "successful":
                 said = found.get("LastFailureMessage", "it does not say why")
                 raise NotReady(f"DMS does not reach its {role.lower()} endpoint: {said}")
@@ -192,19 +190,18 @@ def moves(client: Any, arn: str) -> Moves:
     return Serverless(client, arn) if ":replication-config:" in arn else Task(client, arn)
 
 
-def wait_for(what: Moves, wanted: Collection[str], patience: float, look: float) -> State:
-    """Wait until DMS has brought a task or a replication where it was asked to.
+def wait_for(what: Moves, wanted: Collection[str], patience: float) -> State:
+    """Wait until DMS has brought a task or a replication where it was asked to, for so many seconds at most.
 
     Raises:
         NotReady: It ended elsewhere, or takes too long.
     """
-    deadline = time.monotonic() + patience
+    looks = paces(patience)
     while (state := what.read()).status not in wanted:
         if state.status == "failed":
             raise NotReady(f"DMS gave {what.arn} up: {state.failure or 'it does not say why'}")
-        if time.monotonic() > deadline:
+        if next(looks, None) is None:
             raise NotReady(f"{what.arn} is {state.status} for {patience:g} s, and not {' or '.join(wanted)}")
-        time.sleep(look)
     return state
 
 

@@ -12,7 +12,7 @@ from runtime_lambdas.runtime.replication.place import Place
 from runtime_lambdas.runtime.writer import Side
 
 _PLUGIN = "test_decoding"
-_PATIENCE, _LOOK = 900.0, 2.0
+_PATIENCE = 900.0
 
 
 class Course:
@@ -130,4 +130,4 @@ def slot_name(name: str) -> str:
 
 
 def _until(what: Moves, *wanted: str) -> State:
-    return wait_for(what, wanted, _PATIENCE, _LOOK)
+    return wait_for(what, wanted, _PATIENCE)

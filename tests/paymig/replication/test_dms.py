@@ -69,11 +69,6 @@ class Carrier:
                             )
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(dms_course, "_LOOK", 0.05)
-
-
 @pytest.fixture
 def migration(request, stage):
     text = (SPECS / "payments.yaml").read_text()
