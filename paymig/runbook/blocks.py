@@ -106,8 +106,8 @@ def _html(block: Block) -> str:
         case Text(text):
             return f"<p>{escape(text)}</p>"
         case Items(items, boxes):
-            box = '<input type="checkbox"> ' if boxes else ""
-            return "<ul>" + "".join(f"<li><label>{box}{escape(item)}</label></li>" for item in items) + "</ul>"
+            box, kind = ('<input type="checkbox"> ', ' class="boxes"') if boxes else ("", "")
+            return f"<ul{kind}>" + "".join(f"<li><label>{box}{escape(item)}</label></li>" for item in items) + "</ul>"
         case Grid(heads, rows):
             head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
             lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)

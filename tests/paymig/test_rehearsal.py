@@ -160,7 +160,7 @@ def test_a_rehearsal_ends_with_the_proof(folder, name):
     assert len(commands) - rehearsed == told.output.count("did not type it") == (0 if name == "payments" else 3)
 
 
-@pytest.mark.parametrize("moment", ["Rehearsing", "ok shift 1"])  # servers are starting; everything is up
+@pytest.mark.parametrize("moment", ["Rehearsing", "ok replicate"])  # servers are starting; everything is up
 @pytest.mark.parametrize(("kill", "number", "code"), [(os.killpg, signal.SIGINT, 130), (os.kill, signal.SIGKILL, -9)])
 def test_nothing_is_left_of_a_rehearsal_that_is_ended(folder, kill, number, code, moment):
     running = start(folder, str(SPECS / "payments.yaml"), *QUICK, start_new_session=True)
