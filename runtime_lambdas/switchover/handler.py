@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -78,7 +79,7 @@ def _move(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     return {"finished": True, **asdict(done)}
 
 
-def _advance(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+def _advance(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     databases, settings = _databases()
     journal = _journal(event, context)
     done = service.advance(
@@ -89,6 +90,7 @@ def _advance(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         budget=settings.pause_budget,
         why=str(event.get("why") or ""),
         demand=_demand(event, journal),
+        left=lambda: math.inf if context is None else context.get_remaining_time_in_millis() / 1000,
     )
     return {"finished": done is not None, **(asdict(done) if done else {})}
 

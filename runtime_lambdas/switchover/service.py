@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -11,7 +12,7 @@ from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.journal.lease import LeaseHeld, LeaseLost
 
-from .actions import Actions, Event, Outcome
+from .actions import Actions, Event, MoveRefused, Outcome
 from .decide import Wish
 from .history import fold
 from .ledger import JournalLedger
@@ -19,6 +20,7 @@ from .phases import PAUSE
 from .run import Run
 
 _PATIENCE = 120.0  # seconds to wait for the lease back, where it was lost while writes were paused
+_SPARE = 60.0  # seconds beyond its budget that a pause may need to end, one way or the other
 
 
 class Closing(Actions, Protocol):
@@ -88,8 +90,11 @@ def advance(
     budget: float,
     why: str = "",
     demand: Demand | None = None,
+    left: Callable[[], float] = lambda: math.inf,
 ) -> Outcome | None:
     """Act once, for a caller who calls until it is finished: one step, or all from the preparation to the open writer.
+
+    No pause is begun that this process may not live to end.
 
     Args:
         journal: as of `move`.
@@ -99,6 +104,7 @@ def advance(
         budget: as of `move`.
         why: as of `move`.
         demand: as of `move`.
+        left: seconds that this process has to live.
 
     Returns:
         The outcome, or None while there is more to do.
@@ -114,10 +120,22 @@ def advance(
                 run.begin()  # what was prepared for the pause went with the process that prepared it
             outcome = run.advance()
             while outcome is None and (run.giving_up or run.next in PAUSE):
+                if not run.giving_up:
+                    _demand_time(left(), budget)
                 outcome = run.advance()
             return outcome
     finally:
         actions.close()
+
+
+def _demand_time(left: float, budget: float) -> None:
+    if left < budget + _SPARE:
+        raise MoveRefused(
+            f"to prepare took so long that {left:.0f} s are left of this call, and a pause of {budget:g} s could be "
+            "cut off in the middle: none was begun",
+            "paymig compare --in-cloud, and the same command again: there is less to prepare then; or move the writer "
+            "from a machine that reaches both databases",
+        )
 
 
 def _leave_no_fence(journal: Journal, actions: Closing, budget: float, tell: Callable[[Event], None]) -> None:
