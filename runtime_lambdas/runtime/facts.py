@@ -17,6 +17,7 @@ from runtime_lambdas.runtime.catalogue import Table, read_tables
 
 Row = Mapping[str, Any]
 
+_COLLATION_VERSIONS = 150_000  # before that version a database does not know its own
 _SAMPLE = 32 * 2**20  # bytes that are read to measure the way; smaller databases are loaded before anybody looks
 _BEGIN = """
 SET TRANSACTION READ ONLY;
@@ -83,6 +84,8 @@ def read_facts(opened: connection, include: Iterable[str], exclude: Iterable[str
         found: dict[str, Any] = {name: _rows(running, query, where) for name, query in _QUERIES.items()}
         idents = {(row["schema"], row["name"]): row["ident"] for row in found["relations"]}
         found["server"] = found["server"][0]
+        if opened.server_version >= _COLLATION_VERSIONS:
+            found["collations"] += _rows(running, _DATABASE_COLLATION, where)
         found["available"] = [row["name"] for row in found["available"]]
         found["tables"] = [{**asdict(table), "ident": idents[table.schema, table.name]} for table in tables]
         _quote_columns(running, found["tables"])
@@ -159,6 +162,16 @@ WITH chosen AS MATERIALIZED (
 ), member AS (
     SELECT d.classid, d.objid, e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
     WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+), power AS (
+    SELECT oid, rolname::text FROM pg_roles WHERE rolname IN ('pg_write_all_data', 'rds_superuser')
+), owner AS (
+    SELECT DISTINCT c.relowner AS oid FROM relation JOIN pg_class c ON c.oid = relation.oid
+), leave AS (
+    SELECT r.oid AS role, m.roleid AS of, format('REVOKE %%s FROM %%s', m.roleid::regrole, m.member::regrole)
+        || CASE WHEN current_setting('server_version_num')::int >= 160000
+                THEN format(' GRANTED BY %%s', m.grantor::regrole) ELSE '' END AS statement
+    FROM pg_auth_members m JOIN pg_roles r ON pg_has_role(r.oid, m.member, 'MEMBER') AND NOT r.rolsuper
+    WHERE m.member NOT IN (SELECT oid FROM owner)
 )
 """
 
@@ -193,18 +206,23 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
   AND c.relname !~ '^awsdms_'
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 """,
-    # `candidate`: a unique index on NOT NULL columns alone, which could be the primary key or the replica identity.
+    # `has_key`: one that is checked at once; a deferrable one tells no row apart. `candidate`: a unique index on NOT
+    # NULL columns alone, which could be the replica identity, and the key unless it `constrains` already or is `odd`.
     "relations": """
 SELECT n.nspname AS schema, c.relname AS name, rn.nspname AS root_schema, r.relname AS root_name,
        format('%%I.%%I', n.nspname, c.relname) AS ident, c.relkind AS kind, c.relpersistence AS persistence,
        c.relreplident AS replica_identity, o.rolname AS owner, quote_ident(o.rolname) AS owner_ident,
-       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_key,
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate) AS has_key,
        pg_has_role(c.relowner, 'USAGE') AS may_own, has_table_privilege(c.oid, 'SELECT') AS may_select,
        row_security_active(c.oid) AS rows_hidden, c.relrowsecurity AS row_security,
        coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0) AS toast_bytes,
        (SELECT to_jsonb(best) FROM (
             SELECT quote_ident(x.relname) AS index,
                    EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid) AS constrains,
+                   EXISTS (SELECT FROM unnest(i.indkey, i.indclass, i.indcollation) o(attnum, opclass, collating)
+                           JOIN pg_opclass p ON p.oid = o.opclass
+                           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = o.attnum
+                           WHERE NOT p.opcdefault OR a.attcollation <> o.collating) AS odd,
                    ARRAY(SELECT quote_ident(a.attname) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, place)
                          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
                          WHERE k.place <= i.indnkeyatts ORDER BY k.place) AS columns
@@ -264,9 +282,11 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C", w.rulename COLLATE "C"
     "sequences": """
 SELECT n.nspname AS schema, c.relname AS name, format('%%I.%%I', n.nspname, c.relname) AS ident,
        format_type(s.seqtypid, NULL) AS type, s.seqincrement AS increment, s.seqmin AS minimum, s.seqmax AS maximum,
-       s.seqcycle AS cycle, s.seqstart AS start, has_sequence_privilege(c.oid, 'SELECT') AS may_select,
+       s.seqcycle AS cycle, s.seqstart AS start,
        v.last_value AS last, owner.ident AS owned_by, owner.type AS owned_type, caller.ident AS called_by,
-       caller.same_owner, n.nspname = ANY (%(schemas)s::text[]) AS in_chosen_schema,
+       caller.may_belong, pg_get_userbyid(c.relowner)::text AS owner,
+       quote_ident(pg_get_userbyid(c.relowner)) AS owner_ident, pg_has_role(c.relowner, 'USAGE') AS may_own,
+       n.nspname = ANY (%(schemas)s::text[]) AS in_chosen_schema,
        owner.relation IN (SELECT oid FROM relation) OR caller.relation IN (SELECT oid FROM relation) AS feeds_chosen
 FROM pg_sequence s
 JOIN pg_class c ON c.oid = s.seqrelid JOIN ours n ON n.oid = c.relnamespace
@@ -280,7 +300,7 @@ LEFT JOIN LATERAL (
       AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0 LIMIT 1) owner ON true
 LEFT JOIN LATERAL (
     SELECT t.oid AS relation, format('%%I.%%I.%%I', tn.nspname, t.relname, a.attname) AS ident,
-           t.relowner = c.relowner AS same_owner
+           t.relowner = c.relowner AND t.relnamespace = c.relnamespace AS may_belong
     FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid JOIN pg_class t ON t.oid = f.adrelid
     JOIN pg_namespace tn ON tn.oid = t.relnamespace
     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = f.adnum
@@ -314,8 +334,9 @@ SELECT slot_name AS name, quote_literal(slot_name) AS literal, active, slot_type
 FROM pg_replication_slots ORDER BY slot_name
 """,
     "prepared": """
-SELECT gid, quote_literal(gid) AS literal, owner, extract(epoch FROM clock_timestamp() - prepared)::float8 AS age
-FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared
+SELECT gid, quote_literal(gid) AS literal, owner, database, database = current_database() AS here,
+       extract(epoch FROM clock_timestamp() - prepared)::float8 AS age
+FROM pg_prepared_xacts ORDER BY prepared
 """,
     "transactions": """
 SELECT pid, usename AS role, state, application_name AS application,
@@ -324,21 +345,29 @@ FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
 ORDER BY xact_start
 """,
-    # `writes` counts the chosen tables that a role may write, by its own grants or by others' that it has.
+    # `writes` counts the chosen tables that a role may write, by its own grants or by others' that it has. A membership
+    # may be another role's that it has: `leave_...` take it from whoever was given it, as whoever gave it.
     "roles": """
 SELECT r.rolname AS name, quote_ident(r.rolname) AS ident, r.rolsuper AS superuser, r.rolcanlogin AS login,
        r.oid < 16384 AS builtin, r.rolname = current_user AS own,
        (SELECT count(*) FROM relation JOIN pg_class c ON c.oid = relation.oid WHERE c.relowner = r.oid) AS owns,
        (SELECT count(*) FROM chosen JOIN pg_class c ON c.oid = chosen.oid
         WHERE NOT r.rolsuper AND pg_has_role(r.oid, c.relowner, 'MEMBER') AND c.relowner <> r.oid) AS member_of_owner,
+       ARRAY(SELECT statement FROM leave WHERE leave.role = r.oid AND leave.of IN (SELECT oid FROM owner))
+           AS leave_owners,
+       ARRAY(SELECT statement FROM leave WHERE leave.role = r.oid AND leave.of IN (SELECT oid FROM power))
+           AS leave_powers,
        (SELECT count(*) FROM relation WHERE has_table_privilege(r.oid, relation.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
            OR has_any_column_privilege(r.oid, relation.oid, 'INSERT, UPDATE')) AS writes,
-       ARRAY(SELECT format('%%I.%%I', n.nspname, c.relname) FROM chosen JOIN pg_class c ON c.oid = chosen.oid
-             JOIN pg_namespace n ON n.oid = c.relnamespace
+       ARRAY(SELECT jsonb_build_object('table', format('%%I.%%I', n.nspname, c.relname), 'from', (
+                 SELECT string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, ', ')
+                 FROM aclexplode(c.relacl) a WHERE a.privilege_type = 'TRUNCATE' AND a.grantee <> c.relowner
+                   AND CASE a.grantee WHEN 0 THEN true ELSE pg_has_role(r.oid, a.grantee, 'MEMBER') END))
+             FROM chosen JOIN pg_class c ON c.oid = chosen.oid JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE NOT r.rolsuper AND c.relowner <> r.oid AND has_table_privilege(r.oid, c.oid, 'TRUNCATE'))
            AS truncates,
-       ARRAY(SELECT g.rolname::text FROM pg_roles g WHERE NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER')
-             AND g.rolname IN ('pg_write_all_data', 'rds_superuser')) AS powers
+       ARRAY(SELECT power.rolname FROM power WHERE NOT r.rolsuper AND pg_has_role(r.oid, power.oid, 'MEMBER')
+             AND r.oid <> power.oid) AS powers
 FROM pg_roles r WHERE r.rolname !~ '^pg_' AND r.rolname <> 'rdsadmin'
 ORDER BY r.rolname COLLATE "C"
 """,
@@ -348,6 +377,7 @@ SELECT p.oid::regprocedure::text AS ident, quote_ident(o.rolname) AS owner_ident
        language, p.provolatile AS volatile, p.prokind AS kind,
        p.prosrc ~* '\\m(insert|update|delete|truncate|merge|copy|execute)\\M' OR l.lanname NOT IN ('sql', 'plpgsql')
            OR p.prosrc = '' AS may_write,
+       pg_has_role(p.proowner, 'USAGE') AS may_own,
        has_function_privilege('public', p.oid, 'EXECUTE') AS public_executes,
        ARRAY(SELECT DISTINCT quote_ident(g.rolname) FROM aclexplode(p.proacl) a JOIN pg_roles g ON g.oid = a.grantee
              WHERE a.privilege_type = 'EXECUTE' AND g.oid <> p.proowner) AS granted
@@ -378,3 +408,10 @@ WHERE a.atttypid = 'oid'::regtype OR t.typbasetype = 'oid'::regtype
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C", a.attnum
 """,
 }
+
+_DATABASE_COLLATION = """
+SELECT quote_ident(datname) AS ident, NULL AS schema, datname AS name, datlocprovider AS provider,
+       true AS deterministic, datcollversion AS version, pg_database_collation_actual_version(oid) AS actual,
+       NULL AS by_chosen
+FROM pg_database WHERE datname = current_database()
+"""

@@ -80,14 +80,18 @@ def collations(case: Case) -> Iterator[Finding]:
     target = case.target
     for row in case.source.collations:
         if row["version"] is not None and row["actual"] is not None and row["version"] != row["actual"]:
+            if row["schema"] is None:
+                of, say = "of the database", f"ALTER DATABASE {row['ident']} REFRESH COLLATION VERSION"
+            else:
+                of, say = f"{row['schema']}.{row['name']}", f"ALTER COLLATION {row['ident']} REFRESH VERSION"
             yield Finding(
                 "PMG483",
                 WARNING,
-                f"the collation {row['schema']}.{row['name']} was made with version {row['version']} and is now run "
-                f"with {row['actual']}: indexes of text may be out of order on the source",
+                f"the collation {of} was made with version {row['version']} and is now run with {row['actual']}: "
+                "indexes of text may be out of order on the source",
                 ("source", "database"),
                 "rebuild the indexes that use it (REINDEX), then say so",
-                sql=(f"ALTER COLLATION {row['ident']} REFRESH VERSION",),
+                sql=(say,),
             )
     if target is None:
         return

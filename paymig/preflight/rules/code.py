@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from paymig.preflight.case import ERROR, WARNING, Case, Finding, sides
+from paymig.preflight.case import ERROR, NOTE, WARNING, Case, Finding, sides
 
 _ALWAYS = "AR"  # ENABLE ALWAYS, ENABLE REPLICA; an ordinary one rests while a replica is written
 
@@ -12,16 +12,24 @@ def triggers(case: Case) -> Iterator[Finding]:
     for side, facts in sides(case):
         for row in facts.triggers:
             if row["enabled"] in _ALWAYS:
+                advice, act = _mend(row["enabled"])
                 yield Finding(
                     "PMG430",
                     ERROR,
                     f"the trigger {row['name']} of {row['schema']}.{row['table']} on the {side} fires for replicated "
                     "rows too: what it did on one side it does once more on the other",
                     case.brought_in(row["schema"], row["table"]),
-                    "let it fire for the application's own writes only",
+                    advice,
                     side,
-                    (f"ALTER TABLE {row['ident']} ENABLE TRIGGER {row['name']}",),
+                    (f"ALTER TABLE {row['ident']} {act} TRIGGER {row['name']}",),
                 )
+
+
+def _mend(enabled: str) -> tuple[str, str]:
+    # What is for replicas alone never did anything for the application, and must not begin to.
+    if enabled == "R":
+        return "switch it off: it is for replicated rows alone", "DISABLE"
+    return "let it heed the application's own writes only", "ENABLE"
 
 
 def event_triggers(case: Case) -> Iterator[Finding]:
@@ -46,14 +54,15 @@ def rules(case: Case) -> Iterator[Finding]:
     for side, facts in sides(case):
         for row in facts.rules:
             if row["enabled"] in _ALWAYS and case.dms:
+                advice, act = _mend(row["enabled"])
                 yield Finding(
                     "PMG432",
                     ERROR,
                     f"the rule {row['name']} of {row['schema']}.{row['table']} on the {side} rewrites DMS's writes too",
                     case.brought_in(row["schema"], row["table"]),
-                    "let it apply to the application's own writes only",
+                    advice,
                     side,
-                    (f"ALTER TABLE {row['ident']} ENABLE RULE {row['name']}",),
+                    (f"ALTER TABLE {row['ident']} {act} RULE {row['name']}",),
                 )
 
 
@@ -65,11 +74,17 @@ def passes_the_fence(case: Case) -> Iterator[Finding]:
         if not callers or not row["may_write"] or row["volatile"] != "v":
             continue
         kind = "PROCEDURE" if row["kind"] == "p" else "FUNCTION"
+        login = case.source.server["login"]
+        why = (
+            "the fence takes that from them for the pause, also where the call would only read"
+            if row["may_own"]
+            else f"{login} is no member of {row['owner']} and can't take that from them, so they pass the fence"
+        )
         yield Finding(
             "PMG433",
-            ERROR,
-            f"{row['ident']} runs with the rights of {row['owner']} and may write: {', '.join(callers)} can call it "
-            "and so pass the fence",
+            NOTE if row["may_own"] else ERROR,
+            f"{row['ident']} runs with the rights of {row['owner']} and may write, and {', '.join(callers)} can call "
+            f"it: {why}",
             ("source", "database"),
             "let it run with its caller's rights",
             sql=(f"ALTER {kind} {row['ident']} SECURITY INVOKER",),

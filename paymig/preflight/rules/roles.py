@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from paymig.preflight.case import ERROR, NOTE, WARNING, Case, Finding
+from paymig.preflight.rules.sequences import moving
 from runtime_lambdas.runtime.facts import Row
 from schemas.diagnostics import SpecPath
 
@@ -35,13 +36,14 @@ def may_subscribe(case: Case) -> Iterator[Finding]:
         return
     ident = server["login_ident"]
     newer = server["version"] >= 160000
+    older = f"GRANT rds_superuser TO {ident}" if server["managed"] else f"ALTER ROLE {ident} SUPERUSER"
     yield Finding(
         "PMG477",
         ERROR,
         f"{server['login']} may not subscribe on the source, as the way back does",
         _LOGIN,
         "allow it" if newer else "allow it, which before version 16 takes a superuser",
-        sql=(f"GRANT pg_create_subscription TO {ident}" if newer else f"ALTER ROLE {ident} SUPERUSER",),
+        sql=(f"GRANT pg_create_subscription TO {ident}" if newer else older,),
     )
 
 
@@ -64,6 +66,17 @@ def owns(case: Case) -> Iterator[Finding]:
             "let it act as the owner",
             sql=(f"GRANT {ident} TO {server['login_ident']}",),
         )
+    for row in moving(case):
+        if not row["may_own"] and not row["owned_by"]:  # one that a column owns has the owner of its table
+            yield Finding(
+                "PMG471",
+                ERROR,
+                f"{row['owner']} owns the sequence {row['schema']}.{row['name']}, and {server['login']} is no member "
+                "of it: it can neither read where it stands nor fence it",
+                ("replication", "tables"),
+                "let it act as the owner",
+                sql=(f"GRANT {row['owner_ident']} TO {server['login_ident']}",),
+            )
 
 
 def application_owns(case: Case) -> Iterator[Finding]:
@@ -74,8 +87,11 @@ def application_owns(case: Case) -> Iterator[Finding]:
     tables = [row for row in case.source.relations if row["owner"] == case.application]
     if tables:
         own = server["login"] == case.application
+        schemas = sorted({row["ident"].removesuffix(f".{row['ident'].rpartition('.')[2]}") for row in tables})
         owner = "paymig_owner" if own else server["login_ident"]
         statements = [f"CREATE ROLE {owner} NOLOGIN"] if own else []
+        # Foreign keys are checked with the rights of the tables' owner.
+        statements += [f"GRANT USAGE ON SCHEMA {schema} TO {owner}" for schema in schemas]
         for row in tables:
             statements += [
                 f"ALTER TABLE {row['ident']} OWNER TO {owner}",
@@ -95,7 +111,6 @@ def application_owns(case: Case) -> Iterator[Finding]:
             sql=tuple(statements),
         )
     elif role["member_of_owner"]:
-        owners = sorted({row["owner_ident"] for row in case.source.relations})
         yield Finding(
             "PMG472",
             ERROR,
@@ -103,7 +118,7 @@ def application_owns(case: Case) -> Iterator[Finding]:
             "the fence",
             _LOGIN,
             "take the membership from it",
-            sql=tuple(f"REVOKE {owner} FROM {role['ident']}" for owner in owners),
+            sql=tuple(role["leave_owners"]),
         )
 
 
@@ -121,14 +136,15 @@ def application_is_mighty(case: Case) -> Iterator[Finding]:
             "let the application be an ordinary role",
             sql=(f"ALTER ROLE {role['ident']} NOSUPERUSER",),
         )
-    for power in role["powers"]:
+    if role["powers"]:
         yield Finding(
             "PMG473",
             ERROR,
-            f"the application's role {case.application} is a member of {power}: no fence stops it",
+            f"the application's role {case.application} is a member of {' and '.join(role['powers'])}: no fence stops "
+            "it",
             _LOGIN,
             "give it the tables it needs instead",
-            sql=(f"REVOKE {power} FROM {role['ident']}",),
+            sql=tuple(role["leave_powers"]),
         )
 
 
@@ -171,9 +187,9 @@ def others_write(case: Case) -> Iterator[Finding]:
     if public:
         yield Finding(
             "PMG475",
-            ERROR,
+            WARNING,
             f"everybody may write {public[0]['schema']}.{public[0]['name']}{_more(len(public))}: the right is "
-            "PUBLIC's, and taking it from a role changes nothing",
+            "PUBLIC's, and taking it from a role changes nothing; the fence takes it from everybody for the pause",
             case.brought_in(public[0]["root_schema"], public[0]["root_name"]),
             f"take it from PUBLIC and give it to {case.application} or {server['login']} by name",
             sql=tuple(f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {row['ident']} FROM PUBLIC" for row in public),
@@ -189,11 +205,11 @@ def truncates(case: Case) -> Iterator[Finding]:
     yield Finding(
         "PMG476",
         WARNING,
-        f"{case.application} may TRUNCATE {tables[0]}{_more(len(tables))}: DMS may not carry it, and the rows stay on "
-        "the target",
+        f"{case.application} may TRUNCATE {tables[0]['table']}{_more(len(tables))}: DMS may not carry it, and the "
+        "rows stay on the target",
         _LOGIN,
         "let it DELETE instead",
-        sql=tuple(f"REVOKE TRUNCATE ON {table} FROM {role['ident']}" for table in tables),
+        sql=tuple(f"REVOKE TRUNCATE ON {each['table']} FROM {each['from']}" for each in tables if each["from"]),
     )
 
 

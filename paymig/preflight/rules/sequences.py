@@ -8,7 +8,8 @@ from runtime_lambdas.runtime.facts import Row
 _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
-def _moving(case: Case) -> Iterator[Row]:
+def moving(case: Case) -> Iterator[Row]:
+    """Yield the sequences that move with the tables."""
     for row in case.source.sequences:
         fed = row["owned_by"] or row["called_by"]
         if row["feeds_chosen"] if fed else row["in_chosen_schema"]:
@@ -28,8 +29,8 @@ def unowned(case: Case) -> Iterator[Finding]:
                 f"the sequence {name} belongs to no column, though the default of {row['called_by']} calls it; it "
                 "moves with that table",
                 place,
-                "say whose it is",
-                sql=(f"ALTER SEQUENCE {row['ident']} OWNED BY {row['called_by']}",) if row["same_owner"] else (),
+                "say whose it is" if row["may_belong"] else "nothing to do: they have two owners, or two schemas",
+                sql=(f"ALTER SEQUENCE {row['ident']} OWNED BY {row['called_by']}",) if row["may_belong"] else (),
             )
         elif not row["called_by"] and row["in_chosen_schema"]:
             yield Finding(
@@ -53,7 +54,7 @@ def unowned(case: Case) -> Iterator[Finding]:
 def near_the_end(case: Case) -> Iterator[Finding]:
     """A sequence without room for the gap."""
     gap = case.migration.cutover.switchover.sequence_gap
-    for row in _moving(case):
+    for row in moving(case):
         last = row["start"] if row["last"] is None else row["last"]
         step = row["increment"]
         if row["minimum"] <= last + gap * step <= row["maximum"]:
@@ -80,7 +81,7 @@ def near_the_end(case: Case) -> Iterator[Finding]:
 
 def starts_over(case: Case) -> Iterator[Finding]:
     """A sequence that gives its numbers again."""
-    for row in _moving(case):
+    for row in moving(case):
         if row["cycle"]:
             yield Finding(
                 "PMG442",

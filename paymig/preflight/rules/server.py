@@ -85,15 +85,16 @@ def prepared(case: Case) -> Iterator[Finding]:
     """A transaction that is prepared and neither committed nor rolled back."""
     for side, facts in sides(case):
         for row in facts.prepared:
+            where = "" if row["here"] else f", in the database {row['database']} of the same server"
             yield Finding(
                 "PMG456",
                 ERROR,
                 f"the transaction {row['gid']} of {row['owner']} on the {side} has been prepared for "
                 f"{row['age']:.0f} s: the replication can't start and the fence can't close while it is open",
                 _place(side),
-                "end it as its transaction manager says, by COMMIT PREPARED or ROLLBACK PREPARED",
+                f"end it as its transaction manager says, by COMMIT PREPARED or ROLLBACK PREPARED{where}",
                 side,
-                (f"COMMIT PREPARED {row['literal']}",),
+                (f"COMMIT PREPARED {row['literal']}",) if row["here"] else (),
             )
 
 
@@ -119,7 +120,8 @@ def abandoned_slots(case: Case) -> Iterator[Finding]:
     """A slot that nobody reads and that keeps the log from being removed."""
     for side, facts in sides(case):
         for row in facts.slots:
-            if not row["active"] and row["kept_bytes"] > _KEPT:
+            # One that paymig made may be paused: `paymig replicate status` tells of it.
+            if not row["active"] and row["kept_bytes"] > _KEPT and not row["name"].startswith("paymig_"):
                 yield Finding(
                     "PMG458",
                     WARNING,

@@ -7,16 +7,16 @@ from paymig.preflight.case import ERROR, NOTE, Case, Finding, Name, sides
 
 def unlogged(case: Case) -> Iterator[Finding]:
     """A table whose changes are not in the log."""
-    for table in case.source.tables:
-        if table["persistence"] == "unlogged":
+    for relation in case.source.relations:
+        if relation["persistence"] == "u" and relation["kind"] == "r":
             yield Finding(
                 "PMG405",
                 ERROR,
-                f"{table['schema']}.{table['name']} is unlogged: its changes are in no log, so nothing can replicate "
-                "them",
-                case.brought_in(table["schema"], table["name"]),
+                f"{relation['schema']}.{relation['name']} is unlogged: its changes are in no log, so nothing can "
+                "replicate them",
+                case.brought_in(relation["root_schema"], relation["root_name"]),
                 "log it, which rewrites the table",
-                sql=(f"ALTER TABLE {table['ident']} SET LOGGED",),
+                sql=(f"ALTER TABLE {relation['ident']} SET LOGGED",),
             )
 
 
