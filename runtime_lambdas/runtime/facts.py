@@ -176,6 +176,7 @@ WITH chosen AS MATERIALIZED (
 """
 
 _QUERIES: Mapping[str, str] = {
+    # `slots_used` and `senders_used` by others: once replication runs, it has what it needs.
     "server": """
 SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS version_text,
        current_database() AS database, quote_ident(current_database()) AS database_ident,
@@ -189,8 +190,9 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('s
        pg_is_in_recovery() AS in_recovery,
        EXISTS (SELECT FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid() AND s.ssl) AS encrypted,
        coalesce(inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() <<= '::1', true) AS loopback,
-       (SELECT count(*) FROM pg_replication_slots) AS slots_used,
-       (SELECT count(*) FROM pg_stat_replication) AS senders_used,
+       (SELECT count(*) FROM pg_replication_slots WHERE slot_name !~ '^(paymig_|pg_[0-9]+_sync_)') AS slots_used,
+       (SELECT count(*) FROM pg_stat_replication WHERE application_name !~ '^(paymig_|pg_[0-9]+_sync_)')
+           AS senders_used,
        (SELECT count(*) FROM pg_largeobject_metadata) AS large_objects,
        EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_superuser') AS managed,
        (SELECT jsonb_object_agg(s.name, jsonb_build_object('value', s.reset_val, 'unit', s.unit))

@@ -9,7 +9,8 @@ from runtime_lambdas.runtime.catalogue import matches
 
 def selects_nothing(case: Case) -> Iterator[Finding]:
     """A pattern to include that selects no table, or one to exclude that leaves none out."""
-    known = [(row["schema"], row["name"]) for row in case.source.known if row["kind"] in "rp"]
+    rows = [row for row in case.source.known if row["kind"] in "rp" and row["extension"] is None]
+    known = [(row["schema"], row["name"]) for row in rows]
     names = [f"{schema}.{name}" for schema, name in known]
     patterns = case.migration.replication.tables
     for place, listed, severity in ((INCLUDE, patterns.include, ERROR), (EXCLUDE, patterns.exclude, WARNING)):
@@ -30,6 +31,17 @@ def selects_nothing(case: Case) -> Iterator[Finding]:
 def not_a_table(case: Case) -> Iterator[Finding]:
     """What matches a pattern and has no rows of its own to replicate."""
     patterns = case.migration.replication.tables
+    for row in case.source.relations:
+        if row["kind"] == "f":
+            root = f"{row['root_schema']}.{row['root_name']}"
+            yield Finding(
+                "PMG407",
+                ERROR,
+                f"{row['schema']}.{row['name']}, a partition of {root}, is a foreign table: changes of its rows are in "
+                "another server's log",
+                case.brought_in(row["root_schema"], row["root_name"]),
+                f"bring its rows into a partition of this server, or add {root} to replication.tables.exclude",
+            )
     for row in case.source.known:
         schema, name = row["schema"], row["name"]
         if not matches(schema, name, patterns.include) or matches(schema, name, patterns.exclude):

@@ -506,6 +506,14 @@ def test_a_foreign_table_s_rows_stay_where_they_are(pair: Pair):
     )
     (found,) = with_code(pair.judge(), "PMG407")
     assert "public.f is a foreign table" in found.message
+    pair.run(
+        "source",
+        "CREATE TABLE t (x int) PARTITION BY LIST (x); ALTER TABLE t OWNER TO mover",
+        "CREATE FOREIGN TABLE far PARTITION OF t DEFAULT SERVER s",
+    )
+    part, found = with_code(pair.judge(), "PMG407")
+    assert "public.far, a partition of public.t, is a foreign table" in part.message
+    assert (part.severity, found.severity) == ("error", "warning")
 
 
 def test_encodings(servers, pair: Pair):
@@ -738,7 +746,14 @@ def test_a_standby_and_an_abandoned_slot(odd: Postgres, monkeypatch):
     assert [each.message.split(" on ")[0] for each in found] == ["nobody reads the slot left"]
     both.mend(found)
     assert with_code(both.judge(), "PMG458") == []
+    run(odd, name, "SELECT pg_create_logical_replication_slot('paymig_payments_prod_rev', 'pgoutput')")
+    both.spec = f"{MINIMAL}replication:\n  engine: logical\n"
+    assert with_code(both.judge(), "PMG451") == []  # what is there is ours, and no three more are needed then
     run(odd, name, "SELECT pg_drop_replication_slot('paymig_payments_prod_fwd')")
+    run(odd, name, "SELECT pg_create_logical_replication_slot('others', 'pgoutput')")
+    run(odd, name, "SELECT pg_create_logical_replication_slot('more', 'pgoutput')")
+    assert "2 are in use and 3 more are needed" in with_code(both.judge(), "PMG451")[0].message
+    run(odd, name, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
     (odd.data / "standby.signal").touch()
     odd.restart()
     (found,) = with_code(both.judge(target=False), "PMG460")
