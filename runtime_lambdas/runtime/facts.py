@@ -341,7 +341,7 @@ SELECT gid, quote_literal(gid) AS literal, owner, database, database = current_d
 FROM pg_prepared_xacts ORDER BY prepared
 """,
     "transactions": """
-SELECT pid, usename AS role, state, application_name AS application,
+SELECT pid, usename AS role, state, application_name AS application, backend_xid IS NOT NULL AS has_written,
        extract(epoch FROM clock_timestamp() - xact_start)::float8 AS age
 FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL

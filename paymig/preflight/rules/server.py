@@ -107,8 +107,9 @@ def long_transactions(case: Case) -> Iterator[Finding]:
                     "PMG457",
                     WARNING,
                     f"the transaction of {row['role']} (process {row['pid']}, {row['application'] or 'unnamed'}, "
-                    f"{row['state']}) on the {side} has been open for {row['age']:.0f} s: the start of the replication "
-                    "and the fence wait for it",
+                    f"{row['state']}) on the {side} has been open for {row['age']:.0f} s: "
+                    f"{'' if row['has_written'] else 'once it writes, '}the start of the replication and the fence "
+                    "wait for it",
                     _place(side),
                     "wait for its end, or end it",
                     side,

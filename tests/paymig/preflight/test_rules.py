@@ -599,6 +599,11 @@ def test_transactions_that_are_in_the_way(pair: Pair, monkeypatch):
         connection.cursor().execute("SELECT 1")
         (found,) = with_code(pair.judge(), "PMG457")
         assert "the transaction of mover" in found.message
+        assert "once it writes, the start" in found.message
+        connection.cursor().execute("UPDATE payments SET note = note")
+        connection.cursor().execute("INSERT INTO payments (amount) VALUES (1)")
+        (found,) = with_code(pair.judge(), "PMG457")
+        assert "s: the start of the replication and the fence wait for it" in found.message
         pair.mend([found])
         assert with_code(pair.judge(), "PMG457") == []
 
