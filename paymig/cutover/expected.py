@@ -116,9 +116,9 @@ def expect(measured: Measured, pace: Pace | None, timed: Timed | None, budget: f
         unknown.append("the drain: no beat of the source arrives on the target (paymig replicate status says why)")
     else:
         parts.append(Part("the drain", measured.lag, "a beat of the source took so long to the target, just now"))
-    checked = f"the invariants took {measured.invariants:.3f} s just now"
+    checked = f"took {measured.invariants:.3f} s just now"
     if pace is None or not pace.rows:
-        parts.append(Part("the invariants", measured.invariants, checked))
+        parts.append(Part("the invariants", measured.invariants, f"they {checked}"))
         unknown.append("the comparison: none has found both sides equal yet (paymig compare)")
     else:
         rows = measured.writes * _UNSEEN
@@ -126,7 +126,7 @@ def expect(measured: Measured, pace: Pace | None, timed: Timed | None, budget: f
         when = f"{pace.started.astimezone(UTC):%H:%M:%S} UTC"
         figures = (
             f"{rows:.0f} rows, as many as are written in {_UNSEEN:g} s, at the rate of the last one that found both "
-            f"sides equal ({pace.mode}, {when}: {pace.rows:,} rows in {pace.seconds:.1f} s); {checked}"
+            f"sides equal ({pace.mode}, {when}: {pace.rows:,} rows in {pace.seconds:.1f} s); the invariants {checked}"
         )
         parts.append(Part("the comparison", reading + measured.invariants, figures))
     if timed is None:
