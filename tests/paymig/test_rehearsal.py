@@ -167,6 +167,7 @@ def test_nothing_is_left_of_a_rehearsal_that_is_ended(folder, kill, number, code
     read_until(running, moment)
     seen = Seen(running.pid)
     assert left_behind(folder)
+    assert seen.left()  # so that nothing left below means something
     assert len(seen.sockets) >= (4 if moment.startswith("ok") else 0)
     kill(running.pid, number)  # a terminal sends Ctrl-C to all of its foreground processes
     running.communicate(timeout=120)
