@@ -43,7 +43,9 @@ class Schedule:
         aws = self._play.stage.aws
         root = stack.describe(aws, self._play.migration.full_name)
         if root is not None and _OUTPUT in root.outputs:
-            aws.client("lambda").invoke(FunctionName=root.outputs[_OUTPUT], Payload=json.dumps({"full": False}))
+            asked = json.dumps({"full": False})
+            called = aws.client("lambda").invoke(FunctionName=root.outputs[_OUTPUT], Payload=asked)
+            called["Payload"].read()  # or its connection would be left open
 
     def _run(self) -> None:
         while not self._over.wait(self._every):
