@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import time
 from contextlib import closing
@@ -13,29 +12,15 @@ import pytest
 
 from paymig.journal.opening import open_journal
 from schemas.load import load
-from tests.paymig.conftest import SPECS
+from tests.paymig.held import KEY, held_spec
 from tests.paymig.paying import execute, may_pay, type_
 
 PATIENCE = 240
-KEY = 7
-"""Of a lock in the target: whoever holds it holds every switchover at the fence, since this invariant waits for it."""
-CHANGED = {
-    "  invariants:\n": f"  invariants:\n    - {{name: met, sql: 'SELECT pg_advisory_xact_lock_shared({KEY})::text'}}\n",
-    "pause_budget: 5s, approval: second-person": "pause_budget: 25s, approval: none",
-}
 
 
 @pytest.fixture
 def file(tmp_path):
-    """A spec whose invariant waits for a lock."""
-    shutil.copytree(SPECS, tmp_path, dirs_exist_ok=True)
-    made = tmp_path / "logical-vpn.yaml"
-    text = made.read_text()
-    for old, new in CHANGED.items():
-        assert old in text
-        text = text.replace(old, new)
-    made.write_text(text)
-    return made
+    return held_spec(tmp_path)
 
 
 @pytest.fixture

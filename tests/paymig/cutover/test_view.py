@@ -1,7 +1,6 @@
 """What an operator sees of a move: on a real terminal the clock of the pause ticks; elsewhere there are plain lines."""
 
 import re
-import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -13,29 +12,14 @@ from paymig.console import Console
 from paymig.cutover.view import MoveView
 from runtime_lambdas.switchover.phases import Step
 from schemas.load import load
-from tests.paymig.conftest import SPECS
+from tests.paymig.held import KEY, held_spec
 from tests.paymig.paying import may_pay
 from tests.paymig.terminal import Terminal, clock
-
-KEY = 8
-"""Of a lock in the target: whoever holds it holds a switchover at the fence, since this invariant waits for it."""
-CHANGED = {
-    "  invariants:\n": f"  invariants:\n    - {{name: met, sql: 'SELECT pg_advisory_xact_lock_shared({KEY})::text'}}\n",
-    "pause_budget: 5s, approval: second-person": "pause_budget: 25s, approval: none",
-}
 
 
 @pytest.fixture
 def file(tmp_path):
-    """A spec whose invariant waits for a lock."""
-    shutil.copytree(SPECS, tmp_path, dirs_exist_ok=True)
-    made = tmp_path / "logical-vpn.yaml"
-    text = made.read_text()
-    for old, new in CHANGED.items():
-        assert old in text
-        text = text.replace(old, new)
-    made.write_text(text)
-    return made
+    return held_spec(tmp_path)
 
 
 @pytest.fixture
