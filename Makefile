@@ -29,7 +29,7 @@ rehearse: $(STAMP) ## Run the whole migration on this machine: embedded AWS, rea
 
 test: $(STAMP) ## Run all tests
 	@echo "==> running the tests"
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 	@echo "==> all tests passed"
 
 lint: $(STAMP) ## Check style

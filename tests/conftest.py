@@ -14,10 +14,12 @@ settings.load_profile(PROFILE)
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "campaign: every call of every command fails in every way; takes long")
+    config.addinivalue_line("markers", "long: of a file that takes minutes; it runs first")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave campaigns out unless they are asked for by `-m`."""
+    """Leave campaigns out unless asked for by `-m`; begin with what takes longest, so that no worker ends alone."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if "campaign" in config.getoption("markexpr"):
         return
     left_out = [item for item in items if item.get_closest_marker("campaign")]

@@ -14,6 +14,7 @@ from runtime_lambdas.switchover.phases import Step
 from tests.profiles import PROFILE
 from tests.runtime_lambdas.moves import BUDGET, Operator, World
 
+pytestmark = pytest.mark.long
 WISHES = [Wish.SWITCHOVER, Wish.SWITCHOVER, Wish.SWITCHBACK, Wish.UNDO]
 
 

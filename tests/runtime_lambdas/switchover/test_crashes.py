@@ -25,6 +25,8 @@ from tests.runtime_lambdas.switchover.clients import Api, Clients
 from tests.runtime_lambdas.switchover.conftest import make_stage
 from tests.runtime_lambdas.switchover.stage import GRACE, Stage
 
+pytestmark = pytest.mark.long
+
 WRITER = {Wish.SWITCHOVER: "target", Wish.SWITCHBACK: "source"}
 API_BUDGET = 0.5
 """Seconds: shorter than a fence may be left behind, so some requests are told to come again."""
