@@ -72,7 +72,7 @@ campaign: $(STAMP) ## End every command at every AWS call in every way, and try 
 	@$(BIN)/python -m tests.scan --generated 1000
 
 scenarios: $(STAMP) ## Rehearse every scenario of tests/scenarios (about a quarter of an hour)
-	@$(BIN)/pytest tests/paymig/test_scenarios.py -m "campaign or not campaign" -k "scenario_ends"
+	@$(BIN)/pytest tests/paymig/test_scenarios.py -k "scenario_ends"
 
 soak: $(STAMP) ## Rehearse twenty times with random faults, the seeds printed
 	@$(BIN)/pytest tests/paymig/test_scenarios.py -m campaign -k "random_faults"

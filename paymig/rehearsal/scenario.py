@@ -126,7 +126,7 @@ def read(file: Path) -> Scenario:
     return Scenario(name, raw["title"], tuple(steps), raw.get("spec", {}), raw.get("expect", {}))
 
 
-_KEYS = {"title", "spec", "steps", "expect", "quick"}
+_KEYS = {"title", "spec", "steps", "expect"}
 _EXPECTED = ("writer", "weight", "failed", "lost")
 
 

@@ -1,11 +1,10 @@
-"""Every scenario of tests/scenarios/ ends as it says; a few in each run, all of them and the soak with the campaign."""
+"""Every scenario of tests/scenarios/ ends as it says; with the campaign, so do rehearsals with faults by chance."""
 
 import re
 from pathlib import Path
 from random import Random
 
 import pytest
-from ruamel.yaml import YAML
 
 from paymig.console import Console
 from paymig.errors import PaymigError
@@ -19,7 +18,6 @@ from schemas.load import load
 TESTS = Path(__file__).parents[1]
 FILES = sorted((TESTS / "scenarios").glob("*/scenario.yaml"))
 SPEC = load(TESTS.parent / "specs" / "payments.yaml")
-QUICK = {file for file in FILES if YAML(typ="safe").load(file.read_text()).get("quick")}
 SOAKS = 20
 SHARES = (10, 50, 100)
 
@@ -30,10 +28,8 @@ def play(scenario, seed=1):
     return Rehearsal(spec, scenario, options, View(Console())).run()
 
 
-@pytest.mark.parametrize(
-    "file",
-    [pytest.param(file, id=file.parent.name, marks=[] if file in QUICK else [pytest.mark.campaign]) for file in FILES],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("file", FILES, ids=[file.parent.name for file in FILES])
 def test_a_scenario_ends_as_it_says(file):
     report = play(read(file))
     assert report.kept, report.proof.problems
