@@ -9,6 +9,8 @@ import pytest
 from paymig.cli import main
 from paymig.databases import Databases
 from runtime_lambdas.runtime.comparison import Options
+from runtime_lambdas.runtime.comparison import run as engine
+from runtime_lambdas.runtime.comparison.server import Server
 from tests.paymig.conftest import SPECS
 from tests.runtime_lambdas.conftest import SCHEMA
 from tests.runtime_lambdas.test_validation import FILL
@@ -97,3 +99,18 @@ def test_from_equal_to_different(compare, stage, tmp_path):
     run(stage.target_dsn, "REVOKE SELECT ON payments FROM paymig_validation")
     code, said = compare("--full")
     assert (code, "need SELECT on every table" in said.err) == (1, True)
+
+
+def test_the_load_asked_for_is_that_of_both_servers(compare, monkeypatch):
+    loads = []
+
+    class Told(Server):
+        def __init__(self, open_, connections, max_load=1.0):
+            loads.append(max_load)
+            super().__init__(open_, connections, max_load)
+
+    monkeypatch.setattr(engine, "Server", Told)
+    for wishes, load in (("", 1), ("--full --max-load 80", 0.8), ("--table public.pay% --max-load 90", 0.9)):
+        code, said = compare(*wishes.split())
+        assert (code, set(loads)) == (0, {load}), said
+        del loads[:]

@@ -112,11 +112,18 @@ def test_from_equal_to_different(filled, capsys):
 
     code, report, said = compare(capsys, "--table", "public.refunds", "--max-load", "50", "--sha256")
     assert (code, [each["table"] for each in report["tables"]], report["invariants"]) == (0, ["public.refunds"], [])
+    assert wish(filled, said) == {"tables": ["public.refunds"], "max_load": 50, "hash": "sha256"}
     assert published(filled) == (2, 2)  # a part of the tables says nothing about all of them
     code, _, said = compare(capsys, "--snapshot")
     assert (code, "goes without --snapshot" in said) == (3, True)
     code, _, said = compare(capsys, "--table", "nowhere.%")
     assert (code, "NothingToCompare: no table on either side" in said) == (1, True)
+
+
+def wish(stage, said):
+    """Return the input of the execution that a command said it watched."""
+    [execution] = [line.split()[-1] for line in said.splitlines() if "Step Functions is at it" in line]
+    return json.loads(stage.aws.client("stepfunctions").describe_execution(executionArn=execution)["input"])
 
 
 def published(stage):
