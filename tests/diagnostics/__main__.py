@@ -69,7 +69,7 @@ def _deployed(spec: Spec) -> str:
     return explain_failure(compile_spec(spec), _REFUSED)
 
 
-_MORE: Mapping[str, Callable[[Spec], str]] = {
+_MORE: Mapping[str | None, Callable[[Spec], str]] = {
     "compiled": _compiled,
     "linted": _linted,
     "delegated": _delegated,
