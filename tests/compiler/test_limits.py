@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.compile import Compiled, compile_spec
+from compiler.limits import exceeded
 from compiler.lint import lint
+from paymig.cli import main
 from schemas.diagnostics import Severity, SpecError
 from schemas.load import parse
 from schemas.routes import overlap, priority
@@ -20,14 +22,14 @@ TEXT = (SPECS / "payments.yaml").read_text()
 TABLES = "tables: {include: [public.%], exclude: [public.tmp_%]}"
 
 
-def with_tables(count: int, invariants: int = 0) -> str:
-    """The full spec with that many tables, named one by one with the longest names, and invariants over them."""
-    assert TABLES in TEXT
+def with_tables(count: int, invariants: int = 0, spec: str = TEXT) -> str:
+    """A spec with that many tables, named one by one with the longest names, and invariants over them."""
+    assert TABLES in spec
     tables = [f"public.{'t' * 58}_{number:04}" for number in range(count)]
     queries = "".join(
         f"    - {{name: rows_{number}, sql: SELECT count(*) FROM {tables[number]}}}\n" for number in range(invariants)
     )
-    text = TEXT.replace(TABLES, f"tables: {{include: [{', '.join(tables)}]}}")
+    text = spec.replace(TABLES, f"tables: {{include: [{', '.join(tables)}]}}")
     return text.replace("  invariants:\n", f"  invariants:\n{queries}")
 
 
@@ -82,6 +84,33 @@ def test_forty_functions_stay_far_under_the_limits_each_in_a_stack_of_its_own() 
     assert len({rule["Priority"] for rule in rules}) == 40
     assert {rule["Conditions"][0]["PathPatternConfig"]["Values"][0] for rule in rules} == {f"/{name}" for name in FORTY}
     assert result.source_map.path("api_service_a0", "Function", "MemorySize") == "api.routes.service-a0.memory"
+
+
+def test_forty_functions_a_thousand_tables_and_twenty_environments_are_compiled_in_one_call(tmp_path, capsys) -> None:
+    """The largest spec: each environment has all of it, and what its overlay says."""
+    instances = {"prod": 2, "staging": 2, **{f"region-{number}": number % 16 + 1 for number in range(18)}}
+    overlays = "".join(
+        f"  {name}: {{database: {{instances: {count}}}}}\n" for name, count in instances.items() if name[0] == "r"
+    )
+    text = with_tables(1000, spec=with_routes(*FORTY)).replace("\nenvironments:\n", f"\nenvironments:\n{overlays}")
+    for name in ("onprem-ca.pem", "patches"):
+        (tmp_path / name).symlink_to(SPECS / name)
+    (tmp_path / "spec.yaml").write_text(text)
+    command = ["compile", str(tmp_path / "spec.yaml"), "--all-environments", "-o", str(tmp_path), "--format", "json"]
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    told = json.loads(capsys.readouterr().out)["environments"]
+    assert (ended.value.code, told.keys()) == (0, instances.keys())
+    for environment, count in instances.items():
+        bodies = {path.stem: path.read_bytes() for path in (tmp_path / environment / "templates").iterdir()}
+        assert sorted(bodies) == told[environment]["templates"] and len(bodies) == 11 + 40
+        contents = {name: json.loads(body) for name, body in bodies.items()}
+        assert [sentence for name in bodies for sentence in exceeded(contents[name], bodies[name])] == []
+        kinds = [each["Type"] for each in contents["database"]["Resources"].values()]
+        assert kinds.count("AWS::RDS::DBInstance") == count
+        mappings = contents["replication"]["Resources"]["Task"]["Properties"]["TableMappings"]
+        assert mappings.count('"table-name": "ttt') == 1000
+        assert f'"payments-{environment}"'.encode() in bodies["database"]
 
 
 def test_a_route_s_function_is_excepted_from_scanners_rules_like_the_api_s() -> None:
