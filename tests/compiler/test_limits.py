@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -122,7 +123,14 @@ def test_a_route_s_function_is_excepted_from_scanners_rules_like_the_api_s() -> 
 
 
 def test_a_route_s_template_passes_cfn_lint_and_its_findings_name_its_line() -> None:
-    assert [str(one) for one in lint(compiled(with_routes("refunds"))) if one.severity is Severity.ERROR] == []
+    text = with_routes("refunds").replace("handler.handler}", "handler.handler, memory: 512MiB}")
+    result = compiled(text)
+    assert [str(one) for one in lint(result) if one.severity is Severity.ERROR] == []
+    body, changed = re.subn(rb'"MemorySize": \d+', b'"MemorySize": 1', result.templates["api_refunds"])
+    assert changed == 1
+    [found] = lint(replace(result, templates={"api_refunds": body}))
+    assert found.severity is Severity.ERROR and "api_refunds.Function.MemorySize" in found.message
+    assert text.splitlines()[found.line - 1][found.column - 1 :] == "512MiB}"
 
 
 names = st.sets(st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z][a-z0-9]{0,5})?", fullmatch=True), min_size=1, max_size=12)
