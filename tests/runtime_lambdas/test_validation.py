@@ -13,7 +13,9 @@ import pytest
 from runtime_lambdas.runtime import aws as clients
 from runtime_lambdas.runtime import settings
 from runtime_lambdas.runtime.comparison import Options
+from runtime_lambdas.runtime.comparison import run as engine
 from runtime_lambdas.runtime.comparison.place import Busy, Place
+from runtime_lambdas.runtime.comparison.server import Server
 from runtime_lambdas.runtime.replication import heartbeat
 from runtime_lambdas.validation import handler as entry
 from runtime_lambdas.validation.handler import Mismatch, NothingToCompare, handler
@@ -144,6 +146,25 @@ def test_the_schemas_are_compared_once_a_comparison_has_ended(both, environment)
             ("index", True, False),
         ]
     assert metric("ValidationSchemaDifferences", "schema") == (3, 1)
+
+
+def test_a_part_is_read_at_the_load_that_its_execution_wishes(both, environment, monkeypatch):
+    environment.setenv("COMPARISONS_BUCKET", "loads")
+    clients.client("s3").create_bucket(Bucket="loads")
+    loads = []
+
+    class Told(Server):
+        def __init__(self, open_, connections, max_load=1.0):
+            loads.append(max_load)
+            super().__init__(open_, connections, max_load)
+
+    monkeypatch.setattr(engine, "Server", Told)
+    step = {"execution": "a:b:c", "wish": {"tables": ["public.payments"], "max_load": 80}}
+    planned = handler({**step, "step": "plan"}, Context(900))
+    assert (planned["left"], loads) == (1, [0.8, 0.8])
+    part = json.loads(clients.client("s3").get_object(Bucket="loads", Key=planned["list"])["Body"].read())
+    done = handler({**step, "step": "part", "run": planned["run"], "part": part}, Context(900))
+    assert (done["finished"], loads) == (True, 4 * [0.8])
 
 
 def test_the_first_comparison_is_a_full_one(both):
