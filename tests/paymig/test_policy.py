@@ -327,6 +327,56 @@ def test_the_service_role_covers_what_is_in_the_templates() -> None:
     assert "ec2:CreateVpnConnection" not in {action for one in plain for action in one.actions}
 
 
+OURS, OTHERS = {"aws:ResourceTag/Migration": [NAME]}, {"aws:ResourceTag/Migration": ["ledger-prod"]}
+
+
+@pytest.mark.parametrize(
+    ("action", "own", "foreign"),
+    [
+        ("rds:DeleteDBCluster", "rds:{}:cluster:payments-prod-database-1x-cluster-2y", "rds:{}:cluster:ledger"),
+        ("rds:DeleteDBInstance", "rds:{}:db:payments-prod-database-1x-instance1-2y", "rds:{}:db:ledger"),
+        ("states:DeleteStateMachine", "states:{}:stateMachine:payments-prod-move", "states:{}:stateMachine:pay"),
+        (
+            "cloudwatch:DeleteAlarms",
+            "cloudwatch:{}:alarm:payments-prod-Monitoring-1X-LagAlarm-2Y",
+            "cloudwatch:{}:alarm:a",
+        ),
+        (
+            "cloudtrail:StopLogging",
+            "cloudtrail:{}:trail/payments-prod-Monitoring-1X-Audit-2Y",
+            "cloudtrail:{}:trail/all",
+        ),
+        ("wafv2:DeleteWebACL", "wafv2:{}:regional/webacl/Firewall-2Y/an-id", "wafv2:{}:regional/webacl/shop/an-id"),
+    ],
+)
+def test_the_service_role_ends_at_the_names_of_the_migration(action: str, own: str, foreign: str) -> None:
+    at = f"{SPEC.migration.region}:111122223333"
+    policy = [one.to_json() for one in FOR["cloudformation"](compile_spec(SPEC))]
+    here = {"aws:RequestedRegion": [SPEC.migration.region], **OURS}
+    for resource, expected in ((own, True), (foreign, False)):
+        wanted = Asked("", action, f"arn:aws:{resource.format(at)}", here)
+        assert any(allows(statement, wanted) for statement in policy) is expected
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("acm:DeleteCertificate", "acm:{}:certificate/an-id"),
+        ("dms:DeleteReplicationTask", "dms:{}:task:AN-ID"),
+        ("elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:{}:loadbalancer/app/paym-Load-1X/an-id"),
+        ("kms:ScheduleKeyDeletion", "kms:{}:key/an-id"),
+        ("kms:PutKeyPolicy", "kms:{}:key/an-id"),
+        ("rds:DeleteDBProxy", "rds:{}:db-proxy:prx-1"),
+    ],
+)
+def test_the_service_role_ends_at_the_tag_where_ids_are_not_known(action: str, resource: str) -> None:
+    arn = f"arn:aws:{resource.format(f'{SPEC.migration.region}:111122223333')}"
+    policy = [one.to_json() for one in FOR["cloudformation"](compile_spec(SPEC))]
+    for tags, expected in ((OURS, True), (OTHERS, False), ({}, False)):
+        wanted = Asked("", action, arn, {"aws:RequestedRegion": [SPEC.migration.region], **tags})
+        assert any(allows(statement, wanted) for statement in policy) is expected
+
+
 def test_what_publishes_no_rights_is_named(tmp_path: Path) -> None:
     shutil.copytree(SPECS, tmp_path, dirs_exist_ok=True)
     own = tmp_path / "stacks" / "reports.yaml"
