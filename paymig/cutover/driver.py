@@ -20,7 +20,7 @@ from paymig.replication.engines import engine_for
 from paymig.replication.words import worded
 from runtime_lambdas.runtime.comparison import Invariant
 from runtime_lambdas.runtime.comparison.place import Place
-from runtime_lambdas.runtime.journal.approvals import Demand
+from runtime_lambdas.runtime.journal.approvals import Demand, Rule
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.switchover import service
 from runtime_lambdas.switchover.actions import Event, Outcome
@@ -31,6 +31,7 @@ from runtime_lambdas.switchover.measure import Measured
 from runtime_lambdas.switchover.phases import BACK, FORTH
 from runtime_lambdas.switchover.settings import Settings
 from schemas.migration import Migration
+from schemas.units import format_duration
 
 
 def settings_of(migration: Migration) -> Settings:
@@ -59,16 +60,24 @@ def show_plan(at: Operation, cloud: bool = False) -> None:
         at: whose.
         cloud: have the function measure at the databases, not this machine.
     """
-    if cloud:
-        measured = Measured(**ask_switchover(at.aws, at.migration.full_name, {"action": "measure"}))
-    else:
-        with worded(), _databases(at) as (databases, _):
-            measured = databases.measure(FORTH)
-    entries, approval = list(at.journal.entries()), at.migration.cutover.writer_approval
-    timed = expected.last_timed(entries)
-    pause = expected.expect(measured, _place(at).pace(), timed, settings_of(at.migration).pause_budget)
-    planned = plan.steps(FORTH)
-    at.console.result(plan.to_json(planned, pause, approval, fold(entries)), plan.render(planned, pause, approval))
+    entries = list(at.journal.entries())
+    planned, state = plan.steps(entries, quick=at.migration.replication.engine != "dms"), fold(entries)
+    pause: expected.Expected | None = None
+    approval: Rule = "none"
+    if plan.fences(planned):
+        if cloud:
+            measured = Measured(**ask_switchover(at.aws, at.migration.full_name, {"action": "measure"}))
+        else:
+            with worded(), _databases(at) as (databases, _):
+                measured = databases.measure(FORTH)
+        timed, budget = expected.last_timed(entries), settings_of(at.migration).pause_budget
+        pause = expected.expect(measured, _place(at).pace(), timed, budget)
+        approval = at.migration.cutover.writer_approval
+    if (turn := _turn(at, Wish.SWITCHOVER)) is not None:
+        record, before, after = turn
+        ttl = format_duration(at.migration.routing.ttl)
+        planned.append(plan.traffic(before, round(after.share), record.name, ttl))
+    at.console.result(plan.to_json(planned, pause, approval, state), plan.render(planned, pause, approval, state))
 
 
 def run(
@@ -147,12 +156,8 @@ def _place(at: Operation) -> Place:
 
 def turn_traffic(at: Operation, wish: Wish, why: str) -> None:
     """With `strategy: together` the traffic follows the writer at once, both ways."""
-    share = {Wish.SWITCHOVER: 100, Wish.SWITCHBACK: 0}.get(wish)
-    if share is None or at.migration.cutover.strategy != "together":
-        return
-    record, after = record_of(at.migration), weights.Weights.to_new(share)
-    before = weights.look(at.aws, record)
-    if before != after:
+    if (turn := _turn(at, wish)) is not None:
+        record, before, after = turn
         # Of the traffic alone: the writer has moved, and what its own verbs mean in the journal is told by its steps.
         with (
             hold(at.journal, "shift", why, over=True) as holding,
@@ -160,6 +165,16 @@ def turn_traffic(at: Operation, wish: Wish, why: str) -> None:
         ):
             weights.write(at.aws, record, after)
             reached["live"] = str(after)
+
+
+def _turn(at: Operation, wish: Wish) -> tuple[weights.Record, weights.Weights | None, weights.Weights] | None:
+    """Tell what the traffic has to do once the writer is where it is wished: whose weights, from which, to which."""
+    share = {Wish.SWITCHOVER: 100, Wish.SWITCHBACK: 0}.get(wish)
+    if share is None or at.migration.cutover.strategy != "together":
+        return None
+    record, after = record_of(at.migration), weights.Weights.to_new(share)
+    before = weights.look(at.aws, record)
+    return None if before == after else (record, before, after)
 
 
 def _show(at: Operation, shown: MoveView, event: Event) -> None:

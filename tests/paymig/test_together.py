@@ -36,10 +36,21 @@ def test_the_traffic_follows_the_writer_forth_and_back(stage, spec, file, replic
     code, _, said = type_(capsys, file, "approve", "--step", "100%")
     assert code == 2 and "100% is no step of this spec: it has switchover" in said
 
+    planned = type_(capsys, file, "switchover", "--plan", yes=False)[1][-1]["steps"]
+    assert [one["step"] for one in planned][-3:] == ["open", "retire", "traffic"]
+    assert "old 100, new 0 becomes old 0, new 100" in planned[-1]["what"] and "rollback" in planned[-1]["back"]
+
     approve(stage, spec)
     code, told, said = type_(capsys, file, "cutover")
     assert code == 0 and told[-1]["next"] == "paymig finalize", said
     assert [may_pay(replicating, side, "there") for side in ("source", "target")] == [False, True]
+    assert live(stage, spec) == Weights.to_new(100)
+    planned = type_(capsys, file, "switchover", "--plan", yes=False)[1][-1]
+    assert (planned["writer"], planned["steps"], planned["expected_pause"]) == ("target", [], None)
+    weights.write(another(stage), record_of(spec.migration), Weights.to_new(0))  # as where the command died before it
+    planned = type_(capsys, file, "switchover", "--plan", yes=False)[1][-1]["steps"]
+    assert [one["step"] for one in planned] == ["traffic"]
+    assert type_(capsys, file, "switchover")[0] == 0
     assert live(stage, spec) == Weights.to_new(100)
     status = type_(capsys, file, "status", yes=False)[1][-1]
     assert status["wanted"] == "old 0, new 100"
