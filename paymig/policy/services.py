@@ -15,6 +15,7 @@ _DASHBOARD = "AWS::CloudWatch::Dashboard"
 _FIREWALL = "AWS::WAFv2::WebACL"
 _MACHINE = "AWS::StepFunctions::StateMachine"
 _TRAIL = "AWS::CloudTrail::Trail"
+_RDS_BESIDE = ("auto-backup:*", "og:default:*", "pg:default.*", "db-proxy:*", "target-group:*")
 
 WITHOUT_RESOURCES = frozenset(
     {
@@ -133,10 +134,10 @@ def named(compiled: Compiled, base: Ground) -> dict[str, Place]:
                 base.arn("rds", f"{kind}:{name.lower()}")
                 for kind in ("cluster", "cluster-pg", "cluster-snapshot", "db", "snapshot", "subgrp")
             )
-            + tuple(base.arn("rds", one) for one in ("og:default:*", "pg:default.*", "db-proxy:*", "target-group:*"))
+            + tuple(base.arn("rds", one) for one in _RDS_BESIDE)
             + (base.everywhere("rds", "global-cluster:*", base.account),),
-            f"{why} RDS's own default groups are asked for with them. A proxy and its targets have ids in place of "
-            "names, and a cluster leaves whatever global cluster it is in.",
+            f"{why} RDS's own default groups are asked for with them. A proxy, its targets and a kept backup have ids "
+            "in place of names, and a cluster leaves whatever global cluster it is in.",
         ),
         "route53": Place(
             known["Zone"].resources + known["Changes"].resources, f"{known['Zone'].why} {known['Changes'].why}"

@@ -246,12 +246,63 @@ def test_each_resource_of_the_operator_is_used(recorded: tuple[list[Asked], Any]
                 assert any(allows(alone, one) for one in everything), f"{statement.sid}: {resource}"
 
 
-def test_a_wildcard_alone_has_its_reason() -> None:
-    for who in ("operator", "reviewer"):
-        for statement in FOR[who](compile_spec(SPEC)):
-            assert not any("*" in action for action in statement.actions)
-            if statement.resources == ("*",) and not statement.sid.startswith("Drift"):
-                assert set(statement.actions) <= ANYWHERE.keys()
+IDS_OF_AWS = frozenset(
+    ("acm", "application-autoscaling", "directconnect", "dms", "ec2", "elasticloadbalancing", "kms", "route53resolver")
+)
+"""Services whose resources have ids, or shortened names, that nobody knows before; the rest must be named."""
+KNOW_NO_RESOURCES = frozenset(
+    (
+        "cloudtrail:DescribeTrails",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
+        "iam:ListRoles",
+        "logs:CreateLogDelivery",
+        "logs:DeleteIndexPolicy",
+        "logs:DeleteLogDelivery",
+        "logs:DeleteResourcePolicy",
+        "logs:DescribeIndexPolicies",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutIndexPolicy",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+        "rds:CreateDBProxy",
+        "rds:DescribeDBClusterAutomatedBackups",
+        "rds:DescribeDBClusterSnapshots",
+        "rds:DescribeDBEngineVersions",
+        "rds:DescribeDBInstanceAutomatedBackups",
+        "rds:DescribeDBParameterGroups",
+        "rds:DescribeDBSnapshots",
+        "rds:DescribeEngineDefaultClusterParameters",
+        "rds:DescribeEvents",
+        "rds:DescribeGlobalClusters",
+        "secretsmanager:GetRandomPassword",
+        "sns:GetSubscriptionAttributes",
+        "sns:SetSubscriptionAttributes",
+        "sns:Unsubscribe",
+    )
+)
+"""What may stand on `*` of a service whose resources are named: it knows none, or lists whatever there is."""
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("who", FOR)
+def test_a_wildcard_alone_has_its_reason(name: str, who: str) -> None:
+    """CloudFormation's statements and those of drift detection among them, which are held to the region besides."""
+    for statement in FOR[who](compile_spec(load(SPECS / f"{name}.yaml"))):
+        assert statement.why
+        assert not any("*" in action for action in statement.actions)
+        if statement.resources != ("*",):
+            continue
+        if statement.sid == "Anywhere":
+            assert set(statement.actions) <= ANYWHERE.keys()
+            continue
+        named = {action for action in statement.actions if action.partition(":")[0] not in IDS_OF_AWS}
+        assert named <= KNOW_NO_RESOURCES, statement.sid
+        global_only = {action.partition(":")[0] for action in statement.actions} <= {"iam", "route53"}
+        assert global_only or "aws:RequestedRegion" in (statement.condition or {})["StringEquals"]
 
 
 def test_drift_detection_reads_what_the_templates_hold() -> None:
@@ -262,6 +313,11 @@ def test_drift_detection_reads_what_the_templates_hold() -> None:
     assert actions <= needs({*json_types(compiled)}).read | needs({"AWS::DynamoDB::Table"}).read
     assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in actions)
     assert "secretsmanager:GetSecretValue" not in actions
+    at = {action: one.resources for one in drift for action in one.actions}
+    base = f"{SPEC.migration.region}:111122223333"
+    assert f"arn:aws:rds:{base}:cluster:{NAME}-*" in at["rds:DescribeDBClusters"]
+    assert f"arn:aws:states:{base}:stateMachine:{NAME}-move" in at["states:DescribeStateMachine"]
+    assert f"arn:aws:cloudwatch::111122223333:dashboard/{NAME}-*" in at["cloudwatch:GetDashboard"]
 
 
 def json_types(compiled: Any) -> set[str]:
