@@ -303,6 +303,21 @@ def _scanner(rule: str) -> str:
     return "cdk_nag" if rule.startswith((_AWS, _NIST, _PCI)) else "other"
 
 
+_PRINTED = (
+    "The policies that `paymig policy` prints have no metadata. These rules of parliament they do not follow:",
+    "",
+    "- `RESOURCE_STAR`: what stands on `*` has no resource-level rights, lists whatever there is, or has ids that",
+    "  nobody knows before; each statement says which, and a test holds every policy to it.",
+    "- `PERMISSIONS_MANAGEMENT_ACTIONS`: who makes roles, keys and buckets manages their permissions.",
+    "- `UNKNOWN_ACTION`, where the SDK has the operation: parliament's list of actions is older. The same for Lambda's",
+    "  `PassCapacityProvider`, a right that belongs to no operation.",
+    "- `RESOURCE_MISMATCH`, in the templates' roles too, where an action takes one of several kinds of resources and",
+    "  is given another than parliament looks for: `states:DescribeExecution` without express executions, and",
+    "  `states:ListExecutions` on a machine or on a map's run alone.",
+)
+"""What `tests/scan` accepts beside the exceptions."""
+
+
 def page() -> str:
     """Write docs/exceptions.md."""
     lines = [
@@ -311,6 +326,7 @@ def page() -> str:
         "Rules of scanners that the templates deliberately do not follow. Each stands in the metadata of its resource,",
         "where the scanners find it. This page is generated: `python -m compiler.exceptions`.",
     ]
+    lines += ["", *_PRINTED]
     for kind, exemptions in EXEMPTIONS.items():
         lines += ["", f"## {kind}", "", "| rules | resources | reason |", "|---|---|---|"]
         lines += [f"| {_codes(one.rules)} | {_resources(one)} | {one.reason} |" for one in exemptions]

@@ -10,6 +10,8 @@ from compiler.compile import compile_spec
 from compiler.exceptions import EXEMPTIONS, FILE, metadata, page
 from schemas.load import parse
 from tests.examples import SPECS
+from tests.scan.policies import ACCEPTED
+from tests.scan.scanners import ALTERNATIVES
 
 
 def every(templates: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -31,6 +33,13 @@ def rules(resource: dict[str, Any]) -> set[str]:
 
 def test_the_page_lists_them() -> None:
     assert FILE.read_text() == page()
+
+
+def test_the_page_lists_what_is_accepted_of_printed_policies() -> None:
+    said = page().partition("\n## ")[0]
+    beside = {"UNKNOWN_ACTION", "RESOURCE_MISMATCH"}
+    for one in {*ACCEPTED, *beside, *(action for action, _ in ALTERNATIVES)}:
+        assert f"`{one}`" in said
 
 
 def test_each_stands_in_the_metadata_of_its_resource_and_nowhere_else(templates: dict[str, dict[str, Any]]) -> None:

@@ -41,6 +41,8 @@ _ROOT_PARAMETERS = {
 }
 _SDK = {"elasticloadbalancing": "elbv2"}
 _NO_OPERATIONS = ("PassCapacityProvider",)  # a right of Lambda that no operation is called after
+ACCEPTED = ("PERMISSIONS_MANAGEMENT_ACTIONS", "RESOURCE_STAR")
+"""Rules that no printed policy is held to."""
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 Templates = Mapping[str, Mapping[str, Any]]
@@ -57,13 +59,14 @@ def accepted(rule: str, text: str) -> bool:
     """Whether a finding on a printed policy is none.
 
     Parliament's list of actions is older than the SDK, and not each of its rules is about an error: a role that makes
-    roles manages permissions, and what may stand on `*` is tested with its reason in `tests/paymig/test_policy.py`.
+    roles manages permissions, and what may stand on `*` is tested in `tests/paymig/test_policy.py`, for everybody that
+    policies are printed for. docs/exceptions.md says so too.
     """
     if rule == "UNKNOWN_ACTION":
         service, _, operation = text.rpartition(" ")[2].partition(":")
         client = boto3.client(_SDK.get(service, service), "us-east-1")
         return operation in client.meta.service_model.operation_names or operation in _NO_OPERATIONS
-    return rule in ("PERMISSIONS_MANAGEMENT_ACTIONS", "RESOURCE_STAR")
+    return rule in ACCEPTED
 
 
 def policies(templates: Templates) -> Iterator[tuple[str, str, Any]]:

@@ -13,7 +13,7 @@ from tests.scan.policies import policies
 
 HERE = Path(__file__).parent
 
-_ALTERNATIVES = {
+ALTERNATIVES = {
     ("states:DescribeExecution", "express"),
     ("states:ListExecutions", "mapRun"),
     ("states:ListExecutions", "stateMachine"),
@@ -78,7 +78,7 @@ def judged(tools: Tools, found: Sequence[tuple[str, str, str, Any]]) -> list[Fin
 def _wants_alternatives(text: str) -> bool:
     """Whether all that is missed are forms of ARNs that parliament wants together, where AWS wants one of them."""
     missed = ast.literal_eval(text.partition(": ")[2])
-    return all((one["action"], one["required_format"].split(":")[5]) in _ALTERNATIVES for one in missed)
+    return all((one["action"], one["required_format"].split(":")[5]) in ALTERNATIVES for one in missed)
 
 
 def detect_secrets(tools: Tools, templates: Path) -> list[Finding]:
