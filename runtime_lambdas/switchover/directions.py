@@ -146,7 +146,7 @@ class Directions:
             back.start()
             arrived = _arrived(back.marker(_PROOF_SECONDS))
         except Broken as error:  # nothing mends it, and the move is over: what it means is said where it matters
-            return {"replication": f"ended both ways: {error}"}
+            return {"replication": f"from the {way.new} to the {way.old} is broken: {error}"}
         return {"replication": f"from the {way.new} to the {way.old}", **arrived}
 
 

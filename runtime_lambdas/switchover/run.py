@@ -92,8 +92,8 @@ class Run:
 
     @property
     def giving_up(self) -> bool:
-        """Whether this run has failed and is undoing what it did."""
-        return self._failure is not None
+        """Whether an attempt is being undone, or has to be: what this run failed at, or one left in its pause."""
+        return self._failure is not None or isinstance(decide(self._ledger.entries, self._wish), Undo)
 
     @property
     def next(self) -> Step | None:

@@ -27,6 +27,7 @@ from .settle import Pair, settle
 from .shape import Shape
 
 Found = TypeVar("Found")
+Where = TypeVar("Where")
 Answer = Digest | Changed
 
 _SUSPECTS = 5_000  # rows that are held until the end; more are looked at again at once
@@ -154,6 +155,9 @@ class Engine:
         for chunk, ours, theirs in self._both(
             ((chunk, self._question(work.shape, chunk)) for chunk in cuts), snapshots
         ):
+            last = chunk.high == work.whole.high
+            if (len(work.unlike) >= _TOGETHER or last) and not self._look_into(work, snapshots):
+                return
             if isinstance(ours, Changed) and isinstance(theirs, Changed):
                 keys = sorted(ours.keys | theirs.keys)
                 self._suspect(work, self._unlike(partial(rows.by_key, work.shape, keys=keys), snapshots))
@@ -163,12 +167,10 @@ class Engine:
             result.rows_target += theirs.rows
             result.chunks += 1
             work.frontier = chunk.high or work.frontier
-            if len(work.unlike) >= _TOGETHER:
-                self._look_into(work, snapshots)
             self._tell(work)
             if self._enough(work):
                 return
-            if chunk.high != work.whole.high:
+            if not last:
                 keep()
                 if self.out_of_time:
                     return
@@ -181,28 +183,33 @@ class Engine:
             return lambda side: digest.digest(shape, side, chunk, self._hash)
         return lambda side: changes.changed(shape, side, chunk, since.on(side))
 
-    def _look_into(self, work: Work, snapshots: dict[Side, str] | None) -> None:
-        for found in self._drill(work.shape, work.unlike, snapshots):
+    def _look_into(self, work: Work, snapshots: dict[Side, str] | None) -> bool:
+        """Look for the rows of chunks that differ, and tell whether to go on: there is time, and not enough was found.
+
+        A chunk that was looked into is done with, so that its rows are counted once.
+        """
+        for found in self._drill(work.shape, list(work.unlike), snapshots):
+            del work.unlike[0]
             self._suspect(work, found)
-            if self._enough(work):
-                return
-        work.unlike = []
+            if self._enough(work) or (work.unlike and self.out_of_time):
+                return False
+        return True
 
     def _drill(
         self, shape: Shape, unlike: Sequence[tuple[Chunk, int]], snapshots: dict[Side, str] | None
     ) -> Iterator[set[Key]]:
-        """Yield the keys that are not the same, of chunks that differ and have so many rows.
+        """Yield for each of some chunks, which differ and have so many rows, the keys that are not the same.
 
         All chunks at once keep the servers busy; rows of parts that are alike stay there.
         """
-        fetched = [chunk for chunk, size in unlike if size <= _FETCHED]
+        fetched = [(number, chunk) for number, (chunk, size) in enumerate(unlike) if size <= _FETCHED]
         try:
             fetched += [
-                part
-                for part, ours, theirs in self._both(
+                place
+                for place, ours, theirs in self._both(
                     (
-                        (part, partial(digest.digest, shape, chunk=part, hash_=self._hash))
-                        for part in self._parts(shape, [chunk for chunk, size in unlike if size > _FETCHED], snapshots)
+                        ((number, part), partial(digest.digest, shape, chunk=part, hash_=self._hash))
+                        for number, part in self._parts(shape, unlike, snapshots)
                     ),
                     snapshots,
                 )
@@ -213,17 +220,36 @@ class Engine:
                 for one in unlike:
                     yield from self._drill(shape, [one], snapshots)
                 return
-            [(chunk, _)] = unlike
-            fetched = [chunk]
-        for _, ours, theirs in self._both(
-            ((part, partial(rows.in_chunk, shape, chunk=part)) for part in fetched), snapshots
+            fetched = [(0, chunk) for chunk, _ in unlike]
+        done, found = 0, set[Key]()
+        for (number, _), ours, theirs in self._both(
+            (
+                ((number, part), partial(rows.in_chunk, shape, chunk=part))
+                for number, part in sorted(fetched, key=lambda place: place[0])
+            ),
+            snapshots,
         ):
-            yield _unlike(ours, theirs)
+            while done < number:
+                yield found
+                done, found = done + 1, set()
+            found |= _unlike(ours, theirs)
+        while done < len(unlike):
+            yield found
+            done, found = done + 1, set()
 
-    def _parts(self, shape: Shape, wholes: Sequence[Chunk], snapshots: dict[Side, str] | None) -> Iterator[Chunk]:
+    def _parts(
+        self, shape: Shape, unlike: Sequence[tuple[Chunk, int]], snapshots: dict[Side, str] | None
+    ) -> Iterator[tuple[int, Chunk]]:
+        """Yield the parts of chunks that are too large to be fetched, each with its chunk's number."""
         source, snapshot = self._servers["source"], (snapshots or {}).get("source")
-        for coming in [source.submit(chunks.split(shape, chunk, _FETCHED), snapshot) for chunk in wholes]:
-            yield from coming.result()
+        coming = [
+            (number, source.submit(chunks.split(shape, chunk, _FETCHED), snapshot))
+            for number, (chunk, size) in enumerate(unlike)
+            if size > _FETCHED
+        ]
+        for number, parts in coming:
+            for part in parts.result():
+                yield number, part
 
     def _unlike(
         self, question: Callable[[Side], Ask[Mapping[Key, Any]]], snapshots: dict[Side, str] | None
@@ -264,13 +290,13 @@ class Engine:
         self._tell(work)
 
     def _both(
-        self, questions: Iterable[tuple[Chunk, Callable[[Side], Ask[Found]]]], snapshots: dict[Side, str] | None
-    ) -> Iterator[tuple[Chunk, Found, Found]]:
+        self, questions: Iterable[tuple[Where, Callable[[Side], Ask[Found]]]], snapshots: dict[Side, str] | None
+    ) -> Iterator[tuple[Where, Found, Found]]:
         """Ask both servers at the same time, some questions ahead, and give the answers in order."""
-        asked: deque[tuple[Chunk, list[Future[Found]]]] = deque()
-        for chunk, question in questions:
+        asked: deque[tuple[Where, list[Future[Found]]]] = deque()
+        for where, question in questions:
             futures = [self._servers[side].submit(question(side), (snapshots or {}).get(side)) for side in SIDES]
-            asked.append((chunk, futures))
+            asked.append((where, futures))
             if len(asked) > self._ahead:
                 yield _answers(*asked.popleft())
         while asked:
@@ -293,9 +319,9 @@ class Engine:
             self._watch(Progress(result.table, result.rows_source, work.shape.rows, len(work.suspects), work.read))
 
 
-def _answers(chunk: Chunk, futures: Sequence[Future[Found]]) -> tuple[Chunk, Found, Found]:
+def _answers(where: Where, futures: Sequence[Future[Found]]) -> tuple[Where, Found, Found]:
     source, target = (future.result() for future in futures)
-    return chunk, source, target
+    return where, source, target
 
 
 def _sides(different: Mapping[Key, Pair], leader: Side) -> dict[Key, tuple[Version | None, Version | None]]:

@@ -28,6 +28,7 @@ from .session import Open
 from .shape import Shape, alone, match
 
 _KEEP_EVERY = 2.0  # seconds between two savings
+_FORMAT = 2  # of what is kept; a change in what it means refuses what was kept before
 _HELD = 5_000  # suspects of all tables together that are held until the end
 
 
@@ -204,7 +205,6 @@ class Memory:
             return
         self._kept.save(
             {
-                "version": 1,
                 "fingerprint": self._print,
                 "started": self.started,
                 "cut": self.cut.to_json(),
@@ -242,6 +242,7 @@ def fingerprint(shapes: list[Shape], cut: Cut, since: Cut | None, options: Optio
     """Return what tells one comparison from another; wherever it was begun."""
     text = json.dumps(
         [
+            _FORMAT,
             [shape.fingerprint for shape in shapes],
             [cut.source.database, cut.target.database],
             since and since.to_json(),

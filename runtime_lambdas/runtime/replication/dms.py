@@ -19,7 +19,7 @@ from runtime_lambdas.runtime.replication.beats import Beats
 from runtime_lambdas.runtime.replication.connections import Connections
 from runtime_lambdas.runtime.replication.dms_api import Moves, moves
 from runtime_lambdas.runtime.replication.dms_course import Course
-from runtime_lambdas.runtime.replication.dms_findings import by_table, out_of_step, problems, states
+from runtime_lambdas.runtime.replication.dms_findings import by_table, problems, states, suspended, unloaded
 from runtime_lambdas.runtime.replication.engine import OTHER, Broken, Identity, Lag, Marker, NotReady, Progress
 from runtime_lambdas.runtime.replication.heartbeat import Beat
 from runtime_lambdas.runtime.replication.tables import refuse_full, refuse_unlike
@@ -143,11 +143,12 @@ class Dms:
                 f"says {state.status}{': ' if state.failure else ''}{state.failure}"
             )
         kept = self._course.place()
-        if behind := out_of_step(by_table(self._course.now(kept).statistics()), loads=kept is None):
-            raise NotReady(
-                f"beat {first.number} of the {self.origin} is on the {self._destination}, and it proves nothing: DMS "
-                f"passes over changes of {', '.join(behind)}. paymig replicate status says more"
-            )
+        told = by_table(self._course.now(kept).statistics())
+        arrived = f"beat {first.number} of the {self.origin} is on the {self._destination}, and it proves nothing"
+        if lost := suspended(told):
+            raise Broken(f"{arrived}: DMS passes over changes of {', '.join(lost)}. paymig replicate status says more")
+        if kept is None and (behind := unloaded(told)):
+            raise NotReady(f"{arrived}: DMS has yet to load {', '.join(behind)}. paymig replicate status says more")
         return Marker(self.origin, first.number, elapsed)
 
     def pause(self) -> None:

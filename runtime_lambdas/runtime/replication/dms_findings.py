@@ -39,12 +39,17 @@ def states(statistics: Statistics, loads: bool) -> dict[str, tuple[TableState, i
     return known
 
 
-def out_of_step(statistics: Statistics, loads: bool) -> list[str]:
-    """Return the tables that DMS does not follow, though its task goes on: suspended by an error, or not loaded."""
+def suspended(statistics: Statistics) -> list[str]:
+    """Return the tables that DMS follows no longer, though its task goes on: an error suspended them."""
+    return sorted(f"{name} ({one.get('TableState')})" for name, one in statistics.items() if _state(one) == "failed")
+
+
+def unloaded(statistics: Statistics) -> list[str]:
+    """Return the tables that DMS has yet to load before it follows them."""
     return sorted(
         f"{name} ({one.get('TableState')})"
         for name, one in statistics.items()
-        if _state(one) == "failed" or (loads and _state(one) != "replicating")
+        if _state(one) not in ("failed", "replicating")
     )
 
 

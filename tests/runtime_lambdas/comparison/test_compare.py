@@ -416,6 +416,18 @@ def test_it_stops_in_time_and_goes_on(filled, tmp_path):
     assert [table.rows_source for table in report.tables] == [700, 1000, 500]
 
 
+def test_rows_that_differ_are_counted_once_however_often_it_stops(filled, tmp_path):
+    filled.target.run("UPDATE keyed SET name = 'z' WHERE id % 9 = 0")
+    kept, verdicts = Folder(tmp_path), []
+    while not verdicts or verdicts[-1] == "unfinished":
+        seconds = 0.02 if len(verdicts) < 20 else 60  # too little to look at a row again and again
+        report = filled.compare(replace(SMALL, chunk_rows=20, seconds=seconds), kept=kept)
+        verdicts.append(report.verdict)
+    assert verdicts == ["unfinished"] * 20 + ["different"]
+    keyed = next(table for table in report.tables if table.table == "public.keyed")
+    assert (keyed.different, keyed.rows_source, keyed.rows_target) == (111, 1000, 1000)
+
+
 def test_a_damaged_state_is_refused(filled, tmp_path):
     (tmp_path / "comparison.json").write_text("[]")
     with pytest.raises(ValueError, match=r"comparison\.json"):
