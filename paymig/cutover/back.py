@@ -10,6 +10,8 @@ from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.history import Damaged, State
 from runtime_lambdas.switchover.phases import BACK
 
+PLAIN = "paymig rollback without --in-cloud, where both databases can be reached: it counts what would be lost"
+
 
 def undo(at: Operation, why: str, cloud: bool = False) -> None:
     """Open the source again where a switchover has fenced it and has not passed the point of no return."""
@@ -52,7 +54,7 @@ def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None, clo
     if state.ending:
         raise Refused("the way back has ended: `paymig finalize` stopped the replication to the source")
     if cloud:
-        at.console.confirm("Move the writer back to the source? Writes pause meanwhile; nothing is lost.", yes)
+        at.console.confirm(f"Move the writer back to the source? Writes pause meanwhile; {_in_cloud(at)}.", yes)
         driver.finish(at, in_cloud.run(at, Wish.SWITCHBACK, why))
         return True
     if accept_loss is not None:
@@ -68,6 +70,16 @@ def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None, clo
         at.console.confirm("Move the writer back to the source? Writes pause meanwhile; nothing is lost.", yes)
     driver.finish(at, driver.run(at, Wish.SWITCHBACK, why, accept_loss=accept_loss, over=True))
     return True
+
+
+def _in_cloud(at: Operation) -> str:
+    """Say what is known of a loss from here, where both databases may be out of reach; refuse where it is certain."""
+    from paymig.cutover.way_back import way_back
+
+    found = way_back(at)
+    if found.lossless is False:
+        raise Refused(found.why, f"mend it (paymig replicate status), or {PLAIN}")
+    return f"nothing is lost: {found.why}" if found.lossless else f"that nothing is lost is not verified: {found.why}"
 
 
 def _demand_replication(at: Operation) -> None:

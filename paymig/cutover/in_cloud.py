@@ -14,6 +14,7 @@ from paymig.approvals import NotApproved
 from paymig.aws import machines
 from paymig.aws.session import code_of
 from paymig.cutover import driver
+from paymig.cutover.back import PLAIN
 from paymig.cutover.view import MoveView
 from paymig.errors import Refused
 from paymig.operation import Operation
@@ -50,7 +51,7 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
     except KeyboardInterrupt:
         at.console.say("Stopped watching; the move goes on in AWS. The same command watches it again.")
         raise
-    done = _outcome(at, execution, before)
+    done = _outcome(at, execution, before, wish)
     driver.turn_traffic(at, wish, why)
     return done
 
@@ -94,11 +95,12 @@ def _follow(at: Operation, execution: str, after: int) -> Iterator[Entry]:
             time.sleep(_EVERY)
 
 
-def _outcome(at: Operation, execution: str, before: int) -> Outcome:
+def _outcome(at: Operation, execution: str, before: int, wish: Wish) -> Outcome:
     found = at.aws.client("stepfunctions").describe_execution(executionArn=execution)
     if found["status"] != "SUCCEEDED":
         kind = NotApproved if found.get("error") == NotApproved.__name__ else Refused
-        raise kind(machines.why(found), f"paymig history shows the steps; the execution is {execution}")
+        hint = f"paymig history shows the steps; the execution is {execution}"
+        raise kind(machines.why(found), f"{hint}; {PLAIN}" if wish is Wish.SWITCHBACK else hint)
     answer = json.loads(found["output"])
     pauses = [entry.evidence.get("pause") for entry in _entries(at, before) if _opened(entry)]
     return Outcome(answer["writer"], answer["epoch"], pauses[-1] if pauses else None)

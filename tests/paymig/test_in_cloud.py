@@ -2,11 +2,12 @@
 
 from functools import partial
 
+import psycopg2
 import pytest
 
 from paymig import approvals
 from paymig.cli import main
-from paymig.cutover import in_cloud
+from paymig.cutover import in_cloud, way_back
 from paymig.journal.opening import open_journal
 from paymig.operation import Operation
 from runtime_lambdas.runtime.journal.hold import hold
@@ -69,6 +70,32 @@ def test_the_writer_moves_and_comes_back_by_the_machine(stage, file, spec, repli
         ("switchover-0-1", "FAILED"),
         ("switchover-0-2", "SUCCEEDED"),
     ]
+
+
+def test_a_way_back_in_the_cloud_promises_only_what_was_looked_at(
+    stage, spec, file, replicating, command, capsys, monkeypatch
+):
+    approve(stage, spec)
+    code, _, said = command("switchover")
+    assert code == 0, said
+    code, _, said = type_(capsys, file, "rollback", "--in-cloud", yes=False)
+    assert code == 4 and "nothing is lost: the source follows it" in said, said
+
+    execute(stage.source_dsn, "ALTER SUBSCRIPTION paymig_ledger_prod_rev DISABLE")
+    code, _, said = command("rollback", "--in-cloud")
+    assert code == 3 and "does not work" in said and "paymig rollback without --in-cloud" in said, said
+    assert "switchback-1-1" not in [one["name"] for one in executions(stage)], "it was refused before it was asked for"
+
+    def out_of_reach(*_):
+        raise psycopg2.OperationalError("no route to host")
+
+    monkeypatch.setattr(way_back, "engine_for", out_of_reach)
+    code, _, said = type_(capsys, file, "rollback", "--in-cloud", yes=False)
+    assert code == 4 and "that nothing is lost is not verified" in said and "no route to host" in said, said
+    code, _, said = command("rollback", "--in-cloud")
+    assert code == 3 and "paymig rollback without --in-cloud" in said, said
+    assert "switchback-1-1" in [one["name"] for one in executions(stage)]
+    assert [may_pay(replicating, side, "still") for side in ("source", "target")] == [False, True]
 
 
 def executions(stage):
