@@ -28,7 +28,7 @@ class Exemption(NamedTuple):
     reason: str
     only: tuple[str, ...] = ()
     having: str = ""
-    when: Callable[[Mapping[str, Any]], bool] = lambda _: True
+    when: Callable[[Mapping[str, Any]], bool] | None = None
 
 
 _AWS, _NIST, _PCI = "AwsSolutions", "NIST.800.53.R5", "PCI.DSS.321"
@@ -282,7 +282,7 @@ def metadata(component: str, resource: AWSObject, migration: str = "") -> dict[s
         for exemption in EXEMPTIONS.get(resource.resource_type or "", ())
         if (not exemption.only or any(fnmatchcase(f"{component}.{resource.title}", one) for one in exemption.only))
         and (not exemption.having or exemption.having in resource.properties)
-        and exemption.when(resource.to_dict()["Properties"])
+        and (exemption.when is None or exemption.when(resource.to_dict()["Properties"]))
         for rule in exemption.rules
     ]
     if not given:

@@ -50,7 +50,7 @@ def test_each_stands_in_the_metadata_of_its_resource_and_nowhere_else(templates:
             for exemption in EXEMPTIONS.get(resource["Type"], ())
             if (not exemption.only or any(fnmatchcase(name, one) for one in exemption.only))
             and (not exemption.having or exemption.having in resource["Properties"])
-            and exemption.when(resource["Properties"])
+            and (exemption.when is None or exemption.when(resource["Properties"]))
             for rule in exemption.rules
         }
         assert rules(resource) == expected

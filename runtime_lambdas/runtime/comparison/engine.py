@@ -42,7 +42,7 @@ class Work:
     """A table while it is compared.
 
     Attributes:
-        frontier: The key up to which everything was compared; None before the first chunk.
+        frontier: The key up to which everything was compared but for `unlike`; None before the first chunk.
         unlike: Chunks below the frontier that differ, each with its rows at most, where nobody has looked for the rows.
         read: Whether every row was read; nothing but suspects is left then.
         suspects: Keys of rows that were not the same when they were read.
@@ -232,7 +232,7 @@ class Engine:
             while done < number:
                 yield found
                 done, found = done + 1, set()
-            found |= _unlike(ours, theirs)
+            found |= _differing(ours, theirs)
         while done < len(unlike):
             yield found
             done, found = done + 1, set()
@@ -255,7 +255,7 @@ class Engine:
         self, question: Callable[[Side], Ask[Mapping[Key, Any]]], snapshots: dict[Side, str] | None
     ) -> set[Key]:
         [(_, ours, theirs)] = self._both([(Chunk(), question)], snapshots)
-        return _unlike(ours, theirs)
+        return _differing(ours, theirs)
 
     def _scan_buckets(self, work: Work, snapshots: dict[Side, str] | None) -> None:
         if snapshots is None:
@@ -330,7 +330,7 @@ def _sides(different: Mapping[Key, Pair], leader: Side) -> dict[Key, tuple[Versi
     return {key: (pair.follower, pair.leader) for key, pair in different.items()}
 
 
-def _unlike(ours: Mapping[Key, Any], theirs: Mapping[Key, Any]) -> set[Key]:
+def _differing(ours: Mapping[Key, Any], theirs: Mapping[Key, Any]) -> set[Key]:
     return {key for key in ours.keys() | theirs.keys() if _content(ours.get(key)) != _content(theirs.get(key))}
 
 
