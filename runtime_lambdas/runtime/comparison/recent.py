@@ -120,7 +120,7 @@ class Recent:
             A report whose tables are those that were written to, with the rows that were looked at.
 
         Raises:
-            RecordLost: A connection broke.
+            RecordLost: A session that recorded ended.
             psycopg2.Error: A database is unreachable or refused a query.
         """
         began, started = time.monotonic(), datetime.now(UTC)

@@ -22,8 +22,8 @@ Found = Mapping[str, set[Key | None]]
 """Keys of the rows that were written to, by the full name of their table; None where its rows can't be told."""
 
 
-class RecordLost(RuntimeError):
-    """A connection broke, and with it the record of what was written: open another one."""
+class RecordLost(Refused):
+    """The session that recorded what was written ended, and the record with it: says why, and how to mend it."""
 
 
 class StillOpen(Refused):
@@ -101,14 +101,19 @@ class Record:
 
         A slot reads the log again from some place before its last call, at worst a quarter of a minute of it.
 
-        The result raises `RecordLost` where the connection broke, and `StillOpen` as that of `begin`.
+        The result raises `RecordLost` where the session ended, and `StillOpen` as that of `begin`.
         """
 
         def ask(running: cursor) -> Found:
             try:
                 return self._read(running, renew)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                if not running.connection.closed:
+                    raise
+                # Not asked again on a new connection, for which writes may be paused: the slot is gone with this one.
+                raise self._lost(f"its server restarted, or ended the session ({_words(error)})") from error
             except psycopg2.errors.UndefinedObject as error:
-                raise RecordLost(f"the record of what was written is gone: {error}".strip()) from error
+                raise self._lost("an earlier error of that session ended it") from error
 
         return self._server.submit(ask)
 
@@ -135,6 +140,13 @@ class Record:
         self._slot = after
         return found
 
+    def _lost(self, why: str) -> RecordLost:
+        return RecordLost(
+            f"the session that recorded what is written on the {self._side} is gone, so nobody knows which rows are to "
+            f"be compared: {why}",
+            f"run the command again once the {self._side} takes connections: it begins a new record",
+        )
+
     def _create(self, running: cursor) -> str:
         slot = f"paymig_recent_{secrets.token_hex(8)}"
         running.execute("SET synchronous_commit = 'local'")
@@ -148,3 +160,7 @@ class Record:
                 mend,
             ) from error
         return slot
+
+
+def _words(error: psycopg2.Error) -> str:
+    return str(error).strip().partition("\n")[0]

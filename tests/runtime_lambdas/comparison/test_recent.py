@@ -182,15 +182,34 @@ def test_one_that_begins_to_be_open_while_it_is_settled_is_told_too(published, m
         with pytest.raises(StillOpen, match=rf"process {a.info.backend_pid} of postgres in the database"):
             opened.settle()
         a.rollback()
-        with pytest.raises(RecordLost):
+        with pytest.raises(RecordLost, match=r"on the source is gone.*an earlier error of that session"):
             opened.compare()
 
 
-def test_a_lost_connection_is_a_lost_record(published):
+@pytest.mark.parametrize("name", ["source", "target"])
+@pytest.mark.parametrize("how", ["terminate", "kill"])
+def test_a_session_that_ended_is_told_in_words_and_not_waited_for(published, name, how, monkeypatch):
+    """Writes may be paused, and a new session would not have the slot."""
+    side = getattr(published, name)
     with recent(published) as opened:
-        published.source.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
-        with pytest.raises(RecordLost):
+        published.run(WRITES)
+        if how == "kill":
+            side.server.kill()
+            side.server.restart()
+        else:
+            side.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
+            until(lambda: slots(published).count(0) == 1)
+        with monkeypatch.context() as patched, pytest.raises(RecordLost) as caught:
+            patched.setattr(psycopg2, "connect", _ask_again)
             opened.compare()
+    assert re.search(rf"on the {name} is gone.*its server restarted, or ended the session \(\S", caught.value.message)
+    assert caught.value.hint == f"run the command again once the {name} takes connections: it begins a new record"
+    with recent(published) as opened:
+        assert opened.compare().verdict == "equal"
+
+
+def _ask_again(*_, **__):
+    raise AssertionError("a new connection was opened")
 
 
 def test_no_slot_is_left(published):
