@@ -24,6 +24,7 @@ from paymig.drift import refuse_drift
 from paymig.errors import Refused
 from paymig.follow import Watch
 from paymig.turn import take_turn
+from paymig.zone import refuse_misplaced_record
 from runtime_lambdas.runtime.journal.hold import Hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from schemas.load import Spec
@@ -79,9 +80,11 @@ class Deployer:
         Raises:
             NotConfirmed: the operator declined; nothing was changed but the bootstrap stack.
             Refused: a stack, the weights or the lease are in a state from which a deploy is unsafe.
+            SpecError: the hosted zone can't hold the record; nothing was made.
             StackFailed: CloudFormation rolled back; the message holds the root cause and its line of the spec.
         """
         started = time.monotonic()
+        refuse_misplaced_record(self.aws, self.spec)
         base = bootstrap.ensure(self.aws, self._watch.execute, self._watch.settle, self.role)
         uploaded = artefacts.upload(self.aws, base.bucket, self._objects())
         self.console.say(f"Artefacts: {len(uploaded.sent)} sent, {uploaded.already_there} already in {base.bucket}")

@@ -54,6 +54,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "PMG221": "No authority to verify with",
         "PMG222": "Name server that is not reached",
         "PMG223": "Requests that cannot wait for the pause",
+        "PMG224": "No such hosted zone",
         "PMG230": "Routes that overlap",
         "PMG231": "More than a load balancer takes",
         "PMG301": "More zones than the region has",

@@ -31,6 +31,10 @@ def command(
     from paymig import plan, plan_view
 
     compiled = compile_spec(at.spec)
+    if against is None:
+        from paymig.zone import refuse_misplaced_record  # brings the SDK, for which folders have no use
+
+        refuse_misplaced_record(at.aws, at.spec)
     found = plan.against_folder(against, compiled) if against else plan.against_deployed(at.aws, compiled)
     at.console.result(plan_view.as_json(found, allow_replace), plan_view.text(found))
     plan.refuse(found, allow_replace)

@@ -169,9 +169,10 @@ def places(compiled: Compiled) -> dict[str, Place]:
             "decrypt what Secrets Manager hands out, and nothing else.",
             {"StringEquals": {"kms:ViaService": f"secretsmanager.{base.region}.amazonaws.com"}},
         ),
-        "ControlFunctions": Place(
+        "Switchover": Place(
             (base.arn("lambda", f"function:{base.of_component('Control')}"),),
-            "The functions that act on both databases. CloudFormation makes their names from the stack's.",
+            "The function that acts on both databases, the only one of its stack. CloudFormation makes its name from "
+            "the stack's, puts letters of its own in between and shortens it: of the logical id nothing is certain.",
         ),
         "Machine": Place(
             (base.arn("states", f"stateMachine:{names.state_machine(migration, 'Move')}"),),

@@ -121,10 +121,11 @@ RIGHTS = (
         "secretsmanager:GetSecretValue",
     ),
     Right("kms:Decrypt", "ReportKeys", "compare", "s3:GetObject"),
-    Right("lambda:InvokeFunction", "ControlFunctions", "preflight switchover", "lambda:Invoke"),
+    Right("lambda:InvokeFunction", "Switchover", "preflight switchover", "lambda:Invoke"),
     Right("rds:ModifyDBCluster", "Cluster", "destroy"),
     Right("route53:ChangeResourceRecordSets", "Record", "cutover rollback shift"),
     Right("route53:GetChange", "Changes", "cutover rollback shift"),
+    Right("route53:GetHostedZone", "Zone", "deploy plan"),
     Right("route53:ListResourceRecordSets", "Zone", "approve cutover deploy destroy rollback shift status switchover"),
     Right("route53:TestDNSAnswer", "Anywhere", "status"),
     Right("s3:GetObject", "Artefacts", "deploy", "cloudformation:CreateChangeSet"),
@@ -168,7 +169,7 @@ OF_SERVERLESS = tuple(
         ("dms:StopReplication", "Tasks", OF_TASKS[4].commands),
     )
 )
-"""The same where DMS runs without an instance: it tests no connections."""
+"""The same where DMS runs without an instance: it tests its connections by itself. It is recorded there, too."""
 
 FREE = {"sts:GetCallerIdentity": "IAM asks nobody for a right to this call; it says whose name the journal notes."}
 """Calls that take no right."""

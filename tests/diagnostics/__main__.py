@@ -6,7 +6,7 @@ more:
 
 - `whole`: the block stands for itself; `latin1`: it is saved in that encoding
 - `compiled`: it is compiled; `linted`: and cfn-lint looks at the stacks of its `extensions`
-- `delegated`: its record is checked against the zone example.com
+- `delegated`: its record is checked against the zone example.com; `orphaned`: against none
 - `deployed`: CloudFormation refuses a resource of it
 - any other: it is checked for that environment
 """
@@ -65,6 +65,10 @@ def _delegated(spec: Spec) -> str:
     return render_text(tuple(against_zone(spec, "example.com")), {spec.file: spec.text})
 
 
+def _orphaned(spec: Spec) -> str:
+    return render_text(tuple(against_zone(spec, None)), {spec.file: spec.text})
+
+
 def _deployed(spec: Spec) -> str:
     return explain_failure(compile_spec(spec), _REFUSED)
 
@@ -73,6 +77,7 @@ _MORE: Mapping[str | None, Callable[[Spec], str]] = {
     "compiled": _compiled,
     "linted": _linted,
     "delegated": _delegated,
+    "orphaned": _orphaned,
     "deployed": _deployed,
 }
 

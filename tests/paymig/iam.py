@@ -104,7 +104,8 @@ def _rights(call: Call, prefix: str, world: World) -> Iterator[tuple[str, str, M
                 "route53:ChangeResourceRecordSetsNormalizedRecordNames": [one["Name"].rstrip(".") for one in records],
                 "route53:ChangeResourceRecordSetsRecordTypes": [one["Type"] for one in records],
             }
-            yield own, f"arn:aws:route53:::hostedzone/{given['HostedZoneId']}", context if records else {}
+            zone = given["Id"] if call.operation == "GetHostedZone" else given["HostedZoneId"]
+            yield own, f"arn:aws:route53:::hostedzone/{zone}", context if records else {}
         case "iam":
             yield own, f"arn:aws:iam::{world.account}:role/{given['RoleName']}", {}
         case "rds":

@@ -64,6 +64,7 @@ def test_tags_are_counted():
         ("example.com", "ip_addresses: [198.51.100.10]", "example.com", []),
         ("api.myexample.com", "ip_addresses: [198.51.100.10]", "example.com", ["PMG220"]),
         ("api.example.com", "hostname: old.example.com", "api.example.com.", ["PMG219"]),
+        ("api.example.com", "ip_addresses: [198.51.100.10]", None, ["PMG224"]),
     ],
 )
 def test_the_record_against_its_zone(record, api, zone, expected):
@@ -72,7 +73,10 @@ def test_the_record_against_its_zone(record, api, zone, expected):
     spec = parse(text, "migration.yaml", SPECS)
     found = list(routing.against_zone(spec, zone))
     assert [diagnostic.code for diagnostic in found] == expected
-    assert all(diagnostic.span == spec.locate("routing.record") for diagnostic in found)
+    assert all(
+        diagnostic.span == spec.locate("routing.hosted_zone" if zone is None else "routing.record")
+        for diagnostic in found
+    )
 
 
 def _rules(name):
