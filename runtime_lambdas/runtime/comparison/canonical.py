@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg2 import sql
 from psycopg2.sql import Composable
@@ -63,28 +63,42 @@ def key_text(shape: Shape) -> Composable:
     return _list(sql.SQL("{}::text").format(column(each.name)) for each in shape.key)
 
 
-def literal(shape: Shape, side: Side, values: Key, like_column: bool = False) -> Composable:
-    """Return a key's values as SQL writes them on one side; `like_column` gives them the columns' collations too."""
-    form = "coalesce((SELECT {name} FROM {table} WHERE false), {value}::{type})" if like_column else "{value}::{type}"
-    return _list(
-        sql.SQL(form).format(
-            name=column(each.name),
-            table=table(shape),
-            value=sql.Literal(text),
-            type=sql.SQL(each.type_on(side)),
-        )
+def literals(shape: Shape, side: Side, values: Key) -> list[Composable]:
+    """Return a key's values, as SQL writes them on one side."""
+    return [
+        sql.SQL("{}::{}").format(sql.Literal(text), sql.SQL(each.type_on(side)))
         for each, text in zip(shape.key, values, strict=True)
-    )
+    ]
 
 
 def between(shape: Shape, side: Side, low: Key | None, high: Key | None) -> Composable:
     """Return the condition that a key is above `low` and at most `high`; None leaves that end open."""
+    return within(
+        shape,
+        None if low is None else literals(shape, side, low),
+        None if high is None else literals(shape, side, high),
+    )
+
+
+def within(shape: Shape, low: Sequence[Composable] | None, high: Sequence[Composable] | None) -> Composable:
+    """Return the same of ends that are expressions."""
     ends = [
-        sql.SQL("({}) {} ({})").format(key(shape), sql.SQL(operator), literal(shape, side, end))
+        sql.SQL("({}) {} ({})").format(key(shape), sql.SQL(operator), _list(end))
         for operator, end in ((">", low), ("<=", high))
         if end is not None
     ]
     return sql.SQL(" AND ").join(ends) if ends else sql.SQL("true")
+
+
+def ordered(shape: Shape, low: Sequence[Composable] | None, high: Sequence[Composable] | None) -> Composable:
+    """Return the condition that the ends of a range are in the order that the table's columns have on this server."""
+    if low is None or high is None:
+        return sql.SQL("true")
+    like_columns = (  # what is compared with a column has the column's collation, and so have these
+        sql.SQL("coalesce((SELECT {} FROM {} WHERE false), {})").format(column(each.name), table(shape), end)
+        for each, end in zip(shape.key, high, strict=True)
+    )
+    return sql.SQL("({}) > ({})").format(_list(like_columns), _list(low))
 
 
 def _row(columns: Iterable[tuple[str, Form]]) -> Composable:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor
+from psycopg2.sql import Composable
 
 from runtime_lambdas.runtime.journal.control import Side
 
@@ -106,27 +107,26 @@ def check(since: Moment, present: Moment) -> None:
 # and so is taken for changed: that costs a look at it and hides nothing.
 _CHANGED = """
 SELECT count(*), sha256(string_agg({key_row}, ''::bytea)),
-       array_agg(ARRAY[{key_text}]) FILTER (WHERE age(present.xmin) <= age({since}::xid)), {in_order}
+       array_agg(ARRAY[{key_text}]) FILTER (WHERE age(present.xmin) <= age({since}::xid))
 FROM (SELECT {key}, present.xmin FROM {table} WHERE {chunk} ORDER BY {key}) AS present
 """
 
 
-def changed(shape: Shape, side: Side, chunk: Chunk, since: Moment) -> Ask[Changed]:
-    """Return what reads the keys of a chunk, and which of its rows were written since."""
-    query = sql.SQL(_CHANGED).format(
-        key=canonical.key(shape),
-        key_row=canonical.key_row(shape),
-        key_text=canonical.key_text(shape),
-        table=canonical.table(shape),
-        chunk=canonical.between(shape, side, chunk.low, chunk.high),
-        in_order=chunks.in_order(shape, side, chunk),
-        since=sql.Literal(str(since.transaction % 2**32)),
-    )
+def changed(shape: Shape, side: Side, some: Sequence[Chunk], since: Moment) -> Ask[list[Changed]]:
+    """Return what reads the keys of each of some chunks, in their order, and which of its rows were written since."""
 
-    def ask(running: cursor) -> Changed:
-        running.execute(query)
-        [(rows, digest, keys, in_order)] = running.fetchall()
-        chunks.check_order(in_order)
-        return Changed(rows, None if digest is None else bytes(digest), frozenset(tuple(key) for key in keys or ()))
+    def answer(chunk: Composable) -> Composable:
+        return sql.SQL(_CHANGED).format(
+            key=canonical.key(shape),
+            key_row=canonical.key_row(shape),
+            key_text=canonical.key_text(shape),
+            table=canonical.table(shape),
+            chunk=chunk,
+            since=sql.Literal(str(since.transaction % 2**32)),
+        )
 
-    return ask
+    read = chunks.of_each(shape, side, some, answer)
+    return lambda running: [
+        Changed(rows, None if digest is None else bytes(digest), frozenset(tuple(key) for key in keys or ()))
+        for rows, digest, keys in read(running)
+    ]

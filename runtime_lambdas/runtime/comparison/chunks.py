@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor
@@ -17,9 +19,11 @@ from .canonical import Key
 from .server import Ask, Server
 from .shape import Shape
 
-ROWS = 20_000
-"""Rows of a chunk: one that differs is fetched as a list of keys and hashes, so there is no need of smaller ones."""
-_BYTES = 8_000_000  # what the rows of a chunk take together, about
+ROWS = 5_000
+"""Rows of a chunk: one that differs is read a second time, so it is small."""
+TOGETHER = 8
+"""Chunks that one question is about: between two questions the way to the server and back is waited for."""
+_BYTES = 2_000_000  # what the rows of a chunk take together, about
 
 
 @dataclass(frozen=True)
@@ -45,86 +49,149 @@ def size(shape: Shape, rows: int = ROWS) -> int:
 
 
 def cut(source: Server, shape: Shape, rows: int, whole: Chunk, snapshot: str | None = None) -> Iterator[Chunk]:
-    """Cut `whole` into chunks of so many rows of the source; the next cut is looked for while one is being worked on.
+    """Cut `whole` into chunks of so many rows of the source; the next cuts are looked for while some are worked on.
 
     Every key belongs to exactly one chunk, whatever is written meanwhile.
     """
     low = whole.low
-    coming = source.submit(_next(shape, low, whole.high, rows), snapshot)
-    while (high := coming.result()) is not None and high != whole.high:
-        coming = source.submit(_next(shape, high, whole.high, rows), snapshot)
-        yield Chunk(low, high)
-        low = high
+    coming = source.submit(_marks(shape, whole, rows, TOGETHER), snapshot)
+    more = True
+    while more:
+        marks = coming.result()
+        more = len(marks) == TOGETHER
+        if more:
+            coming = source.submit(_marks(shape, Chunk(marks[-1], whole.high), rows, TOGETHER), snapshot)
+        for mark in marks:
+            if mark != whole.high:
+                yield Chunk(low, mark)
+                low = mark
     yield Chunk(low, whole.high)
 
 
-# Only the key that is found becomes text, none of those that are passed over.
-_NEXT = """
-SELECT {key_text}
-FROM (SELECT {key} FROM {table} WHERE {chunk} ORDER BY {key} OFFSET {passed} LIMIT 1) AS present
-"""
+def split(shape: Shape, chunk: Chunk, rows: int, most: int) -> Ask[list[Chunk]]:
+    """Return what cuts a chunk at once into smaller ones of so many rows of the source: one more than `most`, or less.
 
-
-def _next(shape: Shape, low: Key | None, high: Key | None, rows: int) -> Ask[Key | None]:
-    query = sql.SQL(_NEXT).format(
-        key_text=canonical.key_text(shape),
-        key=canonical.key(shape),
-        table=canonical.table(shape),
-        chunk=canonical.between(shape, "source", low, high),
-        passed=sql.Literal(rows - 1),
-    )
-
-    def ask(running: cursor) -> Key | None:
-        running.execute(query)
-        found = running.fetchone()
-        return None if found is None else tuple(found)
-
-    return ask
-
-
-_MARKS = """
-SELECT {texts} FROM (SELECT row_number() OVER (ORDER BY {key}), {key} FROM {table} WHERE {chunk}) AS ranked ({names})
-WHERE place % {rows} = 0 ORDER BY place
-"""
-
-
-def split(shape: Shape, chunk: Chunk, rows: int) -> Ask[list[Chunk]]:
-    """Return what cuts a chunk at once into smaller ones of so many rows of the source."""
-    names = [sql.Identifier(f"k{number}") for number in range(len(shape.key))]
-    query = sql.SQL(_MARKS).format(
-        texts=sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in names),
-        names=sql.SQL(", ").join([sql.Identifier("place"), *names]),
-        key=canonical.key(shape),
-        table=canonical.table(shape),
-        chunk=canonical.between(shape, "source", chunk.low, chunk.high),
-        rows=sql.Literal(rows),
-    )
+    The last has all that is left.
+    """
+    find = _marks(shape, chunk, rows, most)
 
     def ask(running: cursor) -> list[Chunk]:
-        running.execute(query)
-        marks = [tuple(found) for found in running.fetchall()]
-        if marks and marks[-1] == chunk.high:
-            marks.pop()
+        marks = [mark for mark in find(running) if mark != chunk.high]
         return [Chunk(low, high) for low, high in pairwise([chunk.low, *marks, chunk.high])]
 
     return ask
 
 
-def in_order(shape: Shape, side: Side, chunk: Chunk) -> Composable:
-    """Return the condition that a chunk's ends are in order on one side.
+# Only the keys that are found become text, none of those that are passed over.
+_MARKS = """
+WITH RECURSIVE marks ({names}, place) AS (
+    (SELECT {key}, 1 FROM {table} WHERE {chunk} ORDER BY {key} OFFSET {passed} LIMIT 1)
+    UNION ALL
+    SELECT further.* FROM marks, LATERAL (
+        SELECT {key}, marks.place + 1 FROM {table} WHERE {rest} ORDER BY {key} OFFSET {passed} LIMIT 1
+    ) AS further WHERE marks.place < {most}
+)
+SELECT {texts} FROM marks ORDER BY place
+"""
 
-    Where that holds for all chunks of a cut, each row there belongs to exactly one of them.
+
+def _marks(shape: Shape, chunk: Chunk, rows: int, most: int) -> Ask[list[Key]]:
+    """Return what finds the last key of each so many rows of a chunk on the source."""
+    names = [sql.Identifier(f"k{number}") for number in range(len(shape.key))]
+    last = [sql.Identifier("marks", f"k{number}") for number in range(len(shape.key))]
+    high = None if chunk.high is None else canonical.literals(shape, "source", chunk.high)
+    query = sql.SQL(_MARKS).format(
+        names=sql.SQL(", ").join(names),
+        texts=sql.SQL(", ").join(sql.SQL("{}::text").format(name) for name in names),
+        key=canonical.key(shape),
+        table=canonical.table(shape),
+        chunk=canonical.between(shape, "source", chunk.low, chunk.high),
+        rest=canonical.within(shape, last, high),
+        passed=sql.Literal(rows - 1),
+        most=sql.Literal(most),
+    )
+
+    def ask(running: cursor) -> list[Key]:
+        running.execute(query)
+        return [tuple(found) for found in running.fetchall()]
+
+    return ask
+
+
+# One query after the other in the same place of the plan: the memory of one is the next one's.
+_OF_EACH = """
+SELECT asked.place, {in_order}, answered.*
+FROM (VALUES {ends}) AS asked ({names}), LATERAL ({answer}) AS answered
+"""
+
+
+def of_each(
+    shape: Shape, side: Side, some: Sequence[Chunk], answer: Callable[[Composable], Composable]
+) -> Ask[list[tuple[Any, ...]]]:
+    """Return what answers a query, of one row, for each of some chunks, in their order; it raises `Disordered`.
+
+    Args:
+        shape: The table.
+        side: The side that is asked.
+        some: The chunks.
+        answer: Makes the query for the rows that fulfil a condition.
     """
-    if chunk.low is None or chunk.high is None:
-        return sql.SQL("true")
-    return sql.SQL("({}) > ({})").format(
-        canonical.literal(shape, side, chunk.high, like_column=True), canonical.literal(shape, side, chunk.low)
+    alike: dict[tuple[str, ...], list[tuple[int, Chunk]]] = {}
+    for place, chunk in enumerate(some):
+        alike.setdefault(tuple(_ends(chunk)), []).append((place, chunk))
+    queries = [_asked(shape, side, ends, placed, answer) for ends, placed in alike.items()]
+
+    def ask(running: cursor) -> list[tuple[Any, ...]]:
+        answers: list[tuple[Any, ...]] = []
+        for query in queries:
+            running.execute(query)
+            answers += running.fetchall()
+        answers.sort(key=itemgetter(0))
+        for _, in_order, *_ in answers:
+            if not in_order:
+                raise Disordered
+        return [tuple(answered) for _, _, *answered in answers]
+
+    return ask
+
+
+def _asked(
+    shape: Shape,
+    side: Side,
+    ends: Sequence[str],
+    placed: Iterable[tuple[int, Chunk]],
+    answer: Callable[[Composable], Composable],
+) -> Composable:
+    """Return the query of some chunks with the same ends."""
+    names = {end: [f"{end}{number}" for number in range(len(shape.key))] for end in ends}
+    columns = {end: [sql.Identifier("asked", name) for name in names[end]] for end in ends}
+    low, high = columns.get("low"), columns.get("high")
+    lines = (
+        [
+            sql.Literal(place),
+            *(value for end in _ends(chunk).values() for value in canonical.literals(shape, side, end)),
+        ]
+        for place, chunk in placed
+    )
+    return sql.SQL(_OF_EACH).format(
+        in_order=canonical.ordered(shape, low, high),
+        ends=sql.SQL(", ").join(sql.SQL("({})").format(sql.SQL(", ").join(line)) for line in lines),
+        names=sql.SQL(", ").join(map(sql.Identifier, ["place", *(name for end in ends for name in names[end])])),
+        answer=answer(canonical.within(shape, low, high)),
     )
 
 
+def _ends(chunk: Chunk) -> dict[str, Key]:
+    return {name: end for name, end in (("low", chunk.low), ("high", chunk.high)) if end is not None}
+
+
 def fits(shape: Shape, side: Side, chunk: Chunk) -> Ask[bool]:
-    """Return what tells whether a chunk's ends are in order on one side."""
-    query = sql.SQL("SELECT {}").format(in_order(shape, side, chunk))
+    """Return what tells whether a chunk's ends are in order on one side.
+
+    Where that holds for all chunks of a cut, each row there belongs to exactly one of them.
+    """
+    ends = {name: canonical.literals(shape, side, end) for name, end in _ends(chunk).items()}
+    query = sql.SQL("SELECT {}").format(canonical.ordered(shape, ends.get("low"), ends.get("high")))
 
     def ask(running: cursor) -> bool:
         running.execute(query)
@@ -132,9 +199,3 @@ def fits(shape: Shape, side: Side, chunk: Chunk) -> Ask[bool]:
         return bool(found)
 
     return ask
-
-
-def check_order(found: bool) -> None:
-    """Raise `Disordered` where `in_order` does not hold."""
-    if not found:
-        raise Disordered

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor
+from psycopg2.sql import Composable
 
 from runtime_lambdas.runtime.journal.control import Side
 
@@ -31,10 +33,10 @@ class Digest(NamedTuple):
 
 # The rows of a chunk are put one behind the other and hashed once, which is the fastest; each tells its own length, so
 # no two different lists of rows are the same bytes. A long row is hashed first: the server never holds more than
-# 20 MB for a chunk. -1 is no number of columns, so a hash is not taken for a row.
+# 5 MB for a chunk. -1 is no number of columns, so a hash is not taken for a row.
 _LONG = 1024
 _DIGEST = """
-SELECT count(*), {digest}, {in_order}
+SELECT count(*), {digest}
 FROM (SELECT {row} AS bytes FROM {table} WHERE {chunk} ORDER BY {key}) AS ordered
 """
 _ROWS = f"string_agg(CASE WHEN length(bytes) > {_LONG} THEN int4send(-1) || sha256(bytes) ELSE bytes END, ''::bytea)"
@@ -51,21 +53,17 @@ def agreed(running: cursor, wished: Hash) -> Hash:
     return wished
 
 
-def digest(shape: Shape, side: Side, chunk: Chunk, hash_: Hash) -> Ask[Digest]:
-    """Return what reads a chunk's digest; it raises `chunks.Disordered`."""
-    query = sql.SQL(_DIGEST).format(
-        digest=sql.SQL(_HASHES[hash_].format(_ROWS)),
-        row=canonical.row(shape),
-        table=canonical.table(shape),
-        chunk=canonical.between(shape, side, chunk.low, chunk.high),
-        key=canonical.key(shape),
-        in_order=chunks.in_order(shape, side, chunk),
-    )
+def digests(shape: Shape, side: Side, some: Sequence[Chunk], hash_: Hash) -> Ask[list[Digest]]:
+    """Return what reads the digest of each of some chunks, in their order; it raises `chunks.Disordered`."""
 
-    def ask(running: cursor) -> Digest:
-        running.execute(query)
-        [(rows, found, in_order)] = running.fetchall()
-        chunks.check_order(in_order)
-        return Digest(rows, found)
+    def answer(chunk: Composable) -> Composable:
+        return sql.SQL(_DIGEST).format(
+            digest=sql.SQL(_HASHES[hash_].format(_ROWS)),
+            row=canonical.row(shape),
+            table=canonical.table(shape),
+            chunk=chunk,
+            key=canonical.key(shape),
+        )
 
-    return ask
+    read = chunks.of_each(shape, side, some, answer)
+    return lambda running: [Digest(*answered) for answered in read(running)]

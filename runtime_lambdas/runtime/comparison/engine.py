@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 from runtime_lambdas.runtime.journal.control import SIDES, Side
@@ -152,8 +153,8 @@ class Engine:
         rest = Chunk(work.frontier or work.whole.low, work.whole.high)
         cuts = chunks.cut(self._servers["source"], work.shape, size, rest, (snapshots or {}).get("source"))
         result = work.result
-        for chunk, ours, theirs in self._both(
-            ((chunk, self._question(work.shape, chunk)) for chunk in cuts), snapshots
+        for chunk, ours, theirs in self._answers(
+            ((some, self._question(work.shape, some)) for some in _grouped(cuts, chunks.TOGETHER)), snapshots
         ):
             last = chunk.high == work.whole.high
             if (len(work.unlike) >= _TOGETHER or last) and not self._look_into(work, snapshots):
@@ -177,11 +178,11 @@ class Engine:
         self._look_into(work, snapshots)
         work.read = not self._enough(work)
 
-    def _question(self, shape: Shape, chunk: Chunk) -> Callable[[Side], Ask[Answer]]:
+    def _question(self, shape: Shape, some: Sequence[Chunk]) -> Callable[[Side], Ask[Sequence[Answer]]]:
         since = self._since
         if since is None:
-            return lambda side: digest.digest(shape, side, chunk, self._hash)
-        return lambda side: changes.changed(shape, side, chunk, since.on(side))
+            return lambda side: digest.digests(shape, side, some, self._hash)
+        return lambda side: changes.changed(shape, side, some, since.on(side))
 
     def _look_into(self, work: Work, snapshots: dict[Side, str] | None) -> bool:
         """Look for the rows of chunks that differ, and tell whether to go on: there is time, and not enough was found.
@@ -206,10 +207,13 @@ class Engine:
         try:
             fetched += [
                 place
-                for place, ours, theirs in self._both(
+                for place, ours, theirs in self._answers(
                     (
-                        ((number, part), partial(digest.digest, shape, chunk=part, hash_=self._hash))
-                        for number, part in self._parts(shape, unlike, snapshots)
+                        (
+                            [(number, part) for part in parts],
+                            partial(digest.digests, shape, some=parts, hash_=self._hash),
+                        )
+                        for number, parts in self._parts(shape, unlike, snapshots)
                     ),
                     snapshots,
                 )
@@ -239,17 +243,16 @@ class Engine:
 
     def _parts(
         self, shape: Shape, unlike: Sequence[tuple[Chunk, int]], snapshots: dict[Side, str] | None
-    ) -> Iterator[tuple[int, Chunk]]:
-        """Yield the parts of chunks that are too large to be fetched, each with its chunk's number."""
+    ) -> Iterator[tuple[int, list[Chunk]]]:
+        """Yield the parts of each chunk that is too large to be fetched, with the chunk's number."""
         source, snapshot = self._servers["source"], (snapshots or {}).get("source")
         coming = [
-            (number, source.submit(chunks.split(shape, chunk, _FETCHED), snapshot))
+            (number, source.submit(chunks.split(shape, chunk, _FETCHED, size // _FETCHED), snapshot))
             for number, (chunk, size) in enumerate(unlike)
             if size > _FETCHED
         ]
         for number, parts in coming:
-            for part in parts.result():
-                yield number, part
+            yield number, parts.result()
 
     def _unlike(
         self, question: Callable[[Side], Ask[Mapping[Key, Any]]], snapshots: dict[Side, str] | None
@@ -298,9 +301,18 @@ class Engine:
             futures = [self._servers[side].submit(question(side), (snapshots or {}).get(side)) for side in SIDES]
             asked.append((where, futures))
             if len(asked) > self._ahead:
-                yield _answers(*asked.popleft())
+                yield _results(*asked.popleft())
         while asked:
-            yield _answers(*asked.popleft())
+            yield _results(*asked.popleft())
+
+    def _answers(
+        self,
+        questions: Iterable[tuple[Sequence[Where], Callable[[Side], Ask[Sequence[Found]]]]],
+        snapshots: dict[Side, str] | None,
+    ) -> Iterator[tuple[Where, Found, Found]]:
+        """As `_both`, where a question is about several things: give each with its answers."""
+        for some, ours, theirs in self._both(questions, snapshots):
+            yield from zip(some, ours, theirs, strict=True)
 
     def _suspect(self, work: Work, keys: set[Key]) -> None:
         work.suspects += keys.difference(work.suspects)
@@ -319,7 +331,7 @@ class Engine:
             self._watch(Progress(result.table, result.rows_source, work.shape.rows, len(work.suspects), work.read))
 
 
-def _answers(where: Where, futures: Sequence[Future[Found]]) -> tuple[Where, Found, Found]:
+def _results(where: Where, futures: Sequence[Future[Found]]) -> tuple[Where, Found, Found]:
     source, target = (future.result() for future in futures)
     return where, source, target
 
@@ -340,6 +352,12 @@ def _content(found: Version | bytes | int | None) -> bytes | int | None:
 
 def _rows(sums: multiset.Sums, bucket: int) -> int:
     return sums[bucket].rows if bucket in sums else 0
+
+
+def _grouped(some: Iterable[Found], size: int) -> Iterator[list[Found]]:
+    rest = iter(some)
+    while group := list(islice(rest, size)):
+        yield group
 
 
 def _batches(buckets: Iterable[int], size: Callable[[int], int]) -> Iterator[list[int]]:
