@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from runtime_lambdas.runtime.journal.approvals import Demand
-from runtime_lambdas.runtime.journal.hold import hold
+from runtime_lambdas.runtime.journal.hold import Hold, hold
 from runtime_lambdas.runtime.journal.journal import Journal
 from runtime_lambdas.runtime.journal.lease import LeaseHeld, LeaseLost
 
@@ -16,7 +16,7 @@ from .actions import Actions, Event, MoveRefused, Outcome
 from .decide import Wish
 from .history import fold
 from .ledger import JournalLedger
-from .phases import PAUSE
+from .phases import PAUSE, Step
 from .run import Run
 
 _PATIENCE = 120.0  # seconds to wait for the lease back, where it was lost while writes were paused
@@ -41,6 +41,8 @@ def move(
     demand: Demand | None = None,
     tell: Callable[[Event], None] = lambda _: None,
     over: bool = False,
+    ready: Callable[[], None] | None = None,
+    follow: Callable[[Hold], None] | None = None,
 ) -> Outcome:
     """Act until the wish is fulfilled.
 
@@ -54,6 +56,10 @@ def move(
         demand: the approval that a switchover waits for.
         tell: is called with every event.
         over: take the lease from a living holder, too.
+        ready: is called with the check, under the lease, and raises where something does not hold that the move needs
+            besides the databases.
+        follow: has what follows the writer do so, under the move's lease. It is called as soon as the new writer takes
+            writes, before what is left of the move, and again at the end: it does what is still to be done.
 
     Raises:
         LeaseHeld: somebody else is at work.
@@ -64,8 +70,9 @@ def move(
     """
     try:
         with hold(journal, str(wish), why, over) as holding:
-            return Run(
-                JournalLedger(journal, holding.lease),
+            ledger = JournalLedger(journal, holding.lease)
+            run = Run(
+                ledger,
                 actions,
                 wish,
                 budget=budget,
@@ -73,7 +80,19 @@ def move(
                 accept_loss=accept_loss,
                 demand=demand,
                 tell=tell,
-            ).finish()
+            )
+            run.begin()
+            outcome = None
+            while outcome is None:
+                if ready is not None and run.next is Step.CHECK:
+                    ready()
+                if follow is not None and run.next is Step.RETIRE:
+                    follow(holding)
+                    ledger.read()  # what it appended
+                outcome = run.advance()
+            if follow is not None:
+                follow(holding)
+            return outcome
     except LeaseLost:
         _leave_no_fence(journal, actions, budget, tell)
         raise
@@ -112,6 +131,7 @@ def advance(
     Raises:
         As of `move`.
     """
+    whole = left()
     try:
         with hold(journal, str(wish), why) as holding:
             run = Run(JournalLedger(journal, holding.lease), actions, wish, budget=budget, why=why, demand=demand)
@@ -121,24 +141,36 @@ def advance(
             outcome = run.advance()
             while outcome is None and (run.giving_up or run.next in PAUSE):
                 if not run.giving_up:
-                    _demand_time(left(), budget)
+                    _demand_time(left(), whole, budget)
                 outcome = run.advance()
             return outcome
+    except LeaseLost:
+        _leave_no_fence(journal, actions, budget)
+        raise
     finally:
         actions.close()
 
 
-def _demand_time(left: float, budget: float) -> None:
-    if left < budget + _SPARE:
+def _demand_time(left: float, whole: float, budget: float) -> None:
+    if left >= budget + _SPARE:
+        return
+    machine = "move the writer from a machine that reaches both databases"
+    if whole < budget + _SPARE:
         raise MoveRefused(
-            f"to prepare took so long that {left:.0f} s are left of this call, and a pause of {budget:g} s could be "
-            "cut off in the middle: none was begun",
-            "paymig compare --in-cloud, and the same command again: there is less to prepare then; or move the writer "
-            "from a machine that reaches both databases",
+            f"a pause of {budget:g} s, and {_SPARE:g} s to end it, never fit into a call, which has {whole:.0f} s: "
+            "none was begun",
+            f"{machine}; or deploy a cutover.switchover.pause_budget below {whole - _SPARE:.0f} s",
         )
+    raise MoveRefused(
+        f"to prepare took so long that {left:.0f} s are left of this call, and a pause of {budget:g} s could be "
+        "cut off in the middle: none was begun",
+        f"paymig compare --in-cloud, and the same command again: there is less to prepare then; or {machine}",
+    )
 
 
-def _leave_no_fence(journal: Journal, actions: Closing, budget: float, tell: Callable[[Event], None]) -> None:
+def _leave_no_fence(
+    journal: Journal, actions: Closing, budget: float, tell: Callable[[Event], None] = lambda _: None
+) -> None:
     """Where somebody took the lease over in the pause and does not end it himself, end it."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:

@@ -4,15 +4,17 @@ import json
 import os
 import signal
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 from paymig.journal.opening import open_journal
+from runtime_lambdas.runtime.journal.hold import hold
 from schemas.load import load
 from tests.paymig.held import KEY, held_spec
+from tests.paymig.operators import another, history
 from tests.paymig.paying import execute, may_pay, type_
 
 PATIENCE = 240
@@ -70,21 +72,14 @@ def test_a_function_killed_in_the_pause_leaves_one_writer_that_takes_payments(st
         if "-Switchover-" in one["FunctionName"]
     ]
 
-    outputs = stage.aws.client("cloudformation").describe_stacks(StackName=spec.migration.full_name)["Stacks"][0]
-    [machine] = [one["OutputValue"] for one in outputs["Outputs"] if one["OutputKey"] == "SwitchoverStateMachineArn"]
-    client = stage.aws.client("stepfunctions")
-    with closing(psycopg2.connect(stage.target_dsn)) as holding, holding.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", (KEY,))
-        wish = {"wish": "switchover", "who": stage.aws.caller(), "why": "", "seen": ""}
-        execution = client.start_execution(stateMachineArn=machine, input=json.dumps(wish))["executionArn"]
-        until(lambda: execute(stage.target_dsn, WAITING) != [(0,)] or ended(client, execution))
-        assert (ended(client, execution) or {}).get("cause") is None
+    with at_the_fence(stage, spec) as execution:
         assert not may_pay(replicating, "source", "fenced")
         killed = processes(name)
         assert killed
         for process in killed:
             os.kill(process, signal.SIGKILL)
-    found = until(lambda: ended(client, execution))
+    found = until(lambda: ended(stage, execution))
+    client = stage.aws.client("stepfunctions")
     pages = client.get_paginator("get_execution_history").paginate(executionArn=execution)
     failures = [event for page in pages for event in page["events"] if "Failed" in event["type"]]
     assert len(failures) == 1, "the call that died; the next one does not wait for the dead one's lease"
@@ -102,6 +97,33 @@ def test_a_function_killed_in_the_pause_leaves_one_writer_that_takes_payments(st
     ]
 
 
-def ended(client, execution):
-    found = client.describe_execution(executionArn=execution)
+def test_a_fence_does_not_stay_where_somebody_takes_the_lease_over_in_the_pause(stage, spec, replicating):
+    journal = open_journal(another(stage), spec.migration.full_name)
+    with at_the_fence(stage, spec) as execution:
+        with hold(journal, "shift", over=True):
+            pass
+        assert not may_pay(replicating, "source", "fenced")
+    found = until(lambda: ended(stage, execution))
+    assert (found["status"], found["error"]) == ("FAILED", "LeaseLost")
+    assert [may_pay(replicating, side, f"after-{side}") for side in ("source", "target")] == [True, False]
+    assert history(stage.aws, spec)[-1] == ("switchover", "undo", "done")
+
+
+@contextmanager
+def at_the_fence(stage, spec):
+    """Start an execution that moves the writer, and hold it at its fence for as long as the block runs."""
+    outputs = stage.aws.client("cloudformation").describe_stacks(StackName=spec.migration.full_name)["Stacks"][0]
+    [machine] = [one["OutputValue"] for one in outputs["Outputs"] if one["OutputKey"] == "SwitchoverStateMachineArn"]
+    with closing(psycopg2.connect(stage.target_dsn)) as holding, holding.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (KEY,))
+        wish = json.dumps({"wish": "switchover", "who": stage.aws.caller(), "why": "", "seen": ""})
+        started = stage.aws.client("stepfunctions").start_execution(stateMachineArn=machine, input=wish)
+        execution = started["executionArn"]
+        until(lambda: execute(stage.target_dsn, WAITING) != [(0,)] or ended(stage, execution))
+        assert (ended(stage, execution) or {}).get("cause") is None
+        yield execution
+
+
+def ended(stage, execution):
+    found = stage.aws.client("stepfunctions").describe_execution(executionArn=execution)
     return None if found["status"] == "RUNNING" else found
