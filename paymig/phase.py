@@ -10,6 +10,7 @@ from paymig.replication.status import STARTED
 from runtime_lambdas.runtime.journal.control import Writer
 from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.switchover.history import Attempt
+from runtime_lambdas.switchover.phases import FORTH
 
 Phase = Literal["absent", "provisioned", "replicating", "shifting", "switching", "baking", "finalized"]
 
@@ -76,3 +77,21 @@ def standing(share: float | None, writer: Writer, entries: Sequence[Entry]) -> S
         move=state.left_over,
         finalized=state.finalized,
     )
+
+
+def stopped(now: Standing, strategy: Literal["compute-first", "together"]) -> str | None:
+    """Say what keeps applications from writing with nobody at work on it, and what ends that; None for nothing."""
+    move = now.move
+    if move is not None and move.keeps_from_writing:
+        if not move.committed:
+            ends = "paymig switchover or paymig rollback"
+            return f"a {move.way.verb} stopped in the pause: nobody may be able to write until {ends} undoes it"
+        completes = "paymig switchover" if move.way == FORTH else "paymig rollback"
+        return f"a {move.way.verb} stopped past its point of no return: nobody can write until {completes} completes it"
+    share, turns = (100, "paymig switchover") if now.writer.side == "target" else (0, "paymig rollback")
+    if now.deployed and strategy == "together" and now.share != share:
+        return (
+            f"the traffic has not followed the writer to the {now.writer.side}: who asks the other API is refused his "
+            f"writes until {turns} turns it"
+        )
+    return None

@@ -43,6 +43,7 @@ class Leg:
 def ahead(now: Standing, shares: Sequence[int]) -> list[Leg]:
     """List every leg that is left, in order; a share that is being baked is the first.
 
+    With `strategy: together` a switchover has to be typed again as well where the traffic has not followed the writer.
     A move of the writer that is under way comes before everything else: forth it is completed or begun again by a
     switchover, back by a rollback, and what comes after that is for the operator to say.
 
@@ -55,7 +56,8 @@ def ahead(now: Standing, shares: Sequence[int]) -> list[Leg]:
     if now.phase == "finalized":
         return []
     if now.phase == "baking":
-        return [Leg("finalize")]
+        followed = shares or now.share == 100
+        return [Leg("finalize")] if followed else [Leg("switchover"), Leg("finalize")]
     legs = [] if now.deployed else [Leg("deploy")]
     if not now.loaded:
         legs.append(Leg("replicate"))

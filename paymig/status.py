@@ -16,13 +16,11 @@ from paymig.deploy import record_of
 from paymig.gates import show
 from paymig.gates.gate import Gate
 from paymig.gates.judge import judge
-from paymig.gates.position import position
+from paymig.gates.position import position, wanted
 from paymig.journal.opening import open_journal
-from paymig.phase import Standing, standing
+from paymig.phase import Standing, standing, stopped
 from runtime_lambdas.runtime.journal.control import Writer
 from runtime_lambdas.runtime.journal.entry import Entry
-from runtime_lambdas.switchover.history import Attempt
-from runtime_lambdas.switchover.phases import FORTH
 from schemas.migration import Migration
 
 _NAME_SERVERS = 60.0
@@ -135,14 +133,13 @@ def look(aws: Aws, migration: Migration, way_back: Callable[[], WayBack] = unsee
         entries, lease = list(journal.entries()), journal.lease()
         writer = journal.writer()
         stands = standing(live.share if live else None, writer, entries)
-        moves = [str(entry.evidence["live"]) for entry in entries if "live" in entry.evidence]
         known = {
             "phase": stands.phase,
             "writer": writer,
             "lease": str(lease) if lease and lease.held else None,
-            "wanted": moves[-1] if moves else None,
+            "wanted": wanted(entries),
             "rollback": _rollback(migration, stands, entries, way_back),
-            "stopped": _stopped(stands.move) if not (lease and lease.held) else None,
+            "stopped": stopped(stands, migration.cutover.strategy) if not (lease and lease.held) else None,
             "gates": judge(aws, migration)(position(migration, live, entries)) if root and live else (),
         }
     return Status(
@@ -173,16 +170,6 @@ def _rollback(
     found, took = way_back(), last_move(entries)
     long = "" if took is None or took.pause is None else f"; the last move paused writes for {took.pause:.1f} s of that"
     return Rollback(found.lossless, took.seconds if took else None, f"the target is the writer, and {found.why}{long}")
-
-
-def _stopped(move: Attempt | None) -> str | None:
-    if move is None or not move.keeps_from_writing:
-        return None
-    if move.committed:
-        mends = "paymig switchover" if move.way == FORTH else "paymig rollback"
-        return f"a {move.way.verb} stopped past its point of no return: nobody can write until {mends} completes it"
-    ends = "paymig switchover or paymig rollback"
-    return f"a {move.way.verb} stopped in the pause: nobody may be able to write until {ends} undoes it"
 
 
 def _firing(aws: Aws, names: list[str]) -> list[str]:

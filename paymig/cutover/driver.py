@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 from paymig.approvals import waiting
-from paymig.aws import weights
 from paymig.aws.functions import ask_switchover
-from paymig.cutover import expected, plan
+from paymig.cutover import expected, plan, traffic
 from paymig.cutover.view import MoveView
 from paymig.databases import Databases as Logins
-from paymig.deploy import record_of
 from paymig.operation import Operation
 from paymig.replication.engines import engine_for
 from paymig.replication.words import worded
 from runtime_lambdas.runtime.comparison import Invariant
 from runtime_lambdas.runtime.comparison.place import Place
 from runtime_lambdas.runtime.journal.approvals import Demand, Rule
-from runtime_lambdas.runtime.journal.hold import hold
+from runtime_lambdas.runtime.writer import Side
 from runtime_lambdas.switchover import service
 from runtime_lambdas.switchover.actions import Event, Outcome
 from runtime_lambdas.switchover.databases import Databases
@@ -32,6 +30,9 @@ from runtime_lambdas.switchover.phases import BACK, FORTH
 from runtime_lambdas.switchover.settings import Settings
 from schemas.migration import Migration
 from schemas.units import format_duration
+
+WISHED: Mapping[Wish, Side] = {Wish.SWITCHOVER: FORTH.new, Wish.SWITCHBACK: BACK.new}
+"""The side that becomes the writer."""
 
 
 def settings_of(migration: Migration) -> Settings:
@@ -61,7 +62,8 @@ def show_plan(at: Operation, cloud: bool = False) -> None:
         cloud: have the function measure at the databases, not this machine.
     """
     entries = list(at.journal.entries())
-    planned, state = plan.steps(entries, quick=at.migration.replication.engine != "dms"), fold(entries)
+    state = fold(entries)
+    planned = plan.steps(entries, quick=at.migration.replication.engine != "dms", follows=_follows(at, cloud))
     pause: expected.Expected | None = None
     approval: Rule = "none"
     if plan.fences(planned):
@@ -73,11 +75,13 @@ def show_plan(at: Operation, cloud: bool = False) -> None:
         timed, budget = expected.last_timed(entries), settings_of(at.migration).pause_budget
         pause = expected.expect(measured, _place(at).pace(), timed, budget)
         approval = at.migration.cutover.writer_approval
-    if (turn := _turn(at, Wish.SWITCHOVER)) is not None:
-        record, before, after = turn
-        ttl = format_duration(at.migration.routing.ttl)
-        planned.append(plan.traffic(before, round(after.share), record.name, ttl))
     at.console.result(plan.to_json(planned, pause, approval, state), plan.render(planned, pause, approval, state))
+
+
+def _follows(at: Operation, cloud: bool) -> plan.Follows | None:
+    if (turn := traffic.turn_to(at, "target")) is None:
+        return None
+    return plan.Follows(turn.record.name, turn.before, format_duration(at.migration.routing.ttl), at_once=not cloud)
 
 
 def run(
@@ -88,6 +92,7 @@ def run(
     accept_loss: int | None = None,
     demand: Demand | None = None,
     over: bool = False,
+    ready: Callable[[], None] | None = None,
 ) -> Outcome:
     """Move the writer, and show it.
 
@@ -98,6 +103,7 @@ def run(
         accept_loss: rows that the operator gives up, on a way back without replication.
         demand: the approval that a switchover waits for.
         over: take the lease from a living holder, too.
+        ready: as of `service.move`.
 
     Raises:
         Refused: it did not move: says why.
@@ -109,7 +115,7 @@ def run(
         _databases(at) as (databases, settings),
         MoveView(at.console, settings.pause_budget if accept_loss is None else math.inf) as shown,
     ):
-        done = service.move(
+        return service.move(
             at.journal,
             databases,
             wish,
@@ -119,9 +125,9 @@ def run(
             demand=demand,
             tell=partial(_show, at, shown),
             over=over,
+            ready=ready,
+            follow=partial(traffic.follow, at, WISHED[wish]) if wish in WISHED else None,
         )
-    turn_traffic(at, wish, why)
-    return done
 
 
 def loss(at: Operation) -> int:
@@ -152,29 +158,6 @@ def _databases(at: Operation) -> Iterator[tuple[Databases, Settings]]:
 
 def _place(at: Operation) -> Place:
     return Place(at.aws.client("dynamodb"), at.journal.table, at.migration.full_name)
-
-
-def turn_traffic(at: Operation, wish: Wish, why: str) -> None:
-    """With `strategy: together` the traffic follows the writer at once, both ways."""
-    if (turn := _turn(at, wish)) is not None:
-        record, before, after = turn
-        # Of the traffic alone: the writer has moved, and what its own verbs mean in the journal is told by its steps.
-        with (
-            hold(at.journal, "shift", why, over=True) as holding,
-            holding.step("move the traffic", before=str(before), after=str(after)) as reached,
-        ):
-            weights.write(at.aws, record, after)
-            reached["live"] = str(after)
-
-
-def _turn(at: Operation, wish: Wish) -> tuple[weights.Record, weights.Weights | None, weights.Weights] | None:
-    """Tell what the traffic has to do once the writer is where it is wished: whose weights, from which, to which."""
-    share = {Wish.SWITCHOVER: 100, Wish.SWITCHBACK: 0}.get(wish)
-    if share is None or at.migration.cutover.strategy != "together":
-        return None
-    record, after = record_of(at.migration), weights.Weights.to_new(share)
-    before = weights.look(at.aws, record)
-    return None if before == after else (record, before, after)
 
 
 def _show(at: Operation, shown: MoveView, event: Event) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from paymig import approvals
 from paymig.aws import weights
 from paymig.cutover import driver, in_cloud
@@ -45,7 +47,8 @@ def switch_over(at: Operation, yes: bool, why: str, cloud: bool = False) -> Outc
 def _move(at: Operation, why: str, cloud: bool, demand: Demand | None) -> Outcome:
     if cloud:
         return in_cloud.run(at, Wish.SWITCHOVER, why, demand)
-    return driver.run(at, Wish.SWITCHOVER, why, demand=demand)
+    # Somebody may have moved the traffic while the operator thought: under the lease nobody does.
+    return driver.run(at, Wish.SWITCHOVER, why, demand=demand, ready=partial(_demand_traffic, at) if demand else None)
 
 
 def _demand_traffic(at: Operation) -> None:

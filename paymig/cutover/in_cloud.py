@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from paymig.approvals import NotApproved
 from paymig.aws import machines
 from paymig.aws.session import code_of
-from paymig.cutover import driver
+from paymig.cutover import driver, traffic
 from paymig.cutover.back import PLAIN
 from paymig.cutover.view import MoveView
 from paymig.errors import Refused
@@ -51,9 +51,10 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
     except KeyboardInterrupt:
         at.console.say("Stopped watching; the move goes on in AWS. The same command watches it again.")
         raise
-    done = _outcome(at, execution, before, wish)
-    driver.turn_traffic(at, wish, why)
-    return done
+    if wish in driver.WISHED:
+        # However the execution ended: what fails once the new writer is open would leave the clients with the old one.
+        traffic.follow_later(at, driver.WISHED[wish], why)
+    return _outcome(at, execution, before, wish)
 
 
 def _start(at: Operation, wish: Wish, why: str, seen: str = "") -> str:

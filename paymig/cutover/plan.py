@@ -15,6 +15,7 @@ from paymig.cutover.expected import Expected
 from paymig.errors import Refused
 from runtime_lambdas.runtime.journal.approvals import SWITCHOVER, Rule
 from runtime_lambdas.runtime.journal.entry import Draft, Entry, Kind
+from runtime_lambdas.runtime.writer import Side
 from runtime_lambdas.switchover.actions import Evidence
 from runtime_lambdas.switchover.decide import Begin, Do, Finished, Undo, Wish, decide
 from runtime_lambdas.switchover.decide import Refused as Impossible
@@ -70,12 +71,48 @@ class DryRun:
         return {}
 
 
-def steps(entries: Iterable[Entry], quick: bool = True) -> list[Planned]:
+@dataclass
+class Follows:
+    """The traffic that follows the writer, as `strategy: together` has it.
+
+    Attributes:
+        record: whose weights.
+        live: the weights as they are, then as each move leaves them; None where there is no pair.
+        ttl: for how long resolvers keep an answer.
+        at_once: as soon as the new writer takes writes; False where it waits until all has ended.
+    """
+
+    record: str
+    live: Weights | None
+    ttl: str
+    at_once: bool = True
+
+    def to(self, writer: Side) -> list[Planned]:
+        """Return the move of the traffic to a side; nothing where it is there."""
+        before, after = self.live, Weights.to_new(100 if writer == "target" else 0)
+        if before == after:
+            return []
+        self.live = after
+        new, old, back = ("target", "source", "rollback") if after.new else ("source", "target", "switchover")
+        return [
+            Planned(
+                "traffic",
+                f"would move {self.record} to {after.new} % on AWS: {before or 'no weighted pair yet'} becomes "
+                f"{after}; who still asks the {old}, until {self.ttl} after that or longer, is refused his writes",
+                False,
+                f"a paymig {back} of the writer, which takes the traffic back after it: who still asks the {new} then, "
+                f"until {self.ttl} after that or longer, is refused his writes",
+            )
+        ]
+
+
+def steps(entries: Iterable[Entry], quick: bool = True, follows: Follows | None = None) -> list[Planned]:
     """Return what a switchover would do, in its order: what was left half-done is ended first.
 
     Args:
         entries: all of the journal, oldest first.
         quick: whether the way back works before the pause ends; False for DMS, which starts it afterwards.
+        follows: the traffic, where it follows the writer.
 
     Raises:
         Refused: the journal contradicts itself.
@@ -88,30 +125,12 @@ def steps(entries: Iterable[Entry], quick: bool = True) -> list[Planned]:
             back = _UNDOING.format(old=way.old)
             planned.append(Planned(f"{UNDO} {step}", dry.sentences[-1], True, back))
         else:
+            if step is Step.RETIRE and follows is not None and follows.at_once:
+                planned += follows.to(way.new)
             dry.do(way, step, attempt, None)
             paused = step not in (*BEFORE_THE_PAUSE, Step.RETIRE)
             planned.append(Planned(step, dry.sentences[-1], paused, _back(attempt, step, quick)))
-    return planned
-
-
-def traffic(before: Weights | None, share: int, record: str, ttl: str) -> Planned:
-    """Return the move of the traffic after the writer, as `strategy: together` has it.
-
-    Args:
-        before: the live weights; None where there is no pair.
-        share: the percentage that the new side gets.
-        record: whose weights.
-        ttl: for how long resolvers keep an answer.
-    """
-    old, new, back = ("source", "target", "rollback") if share else ("target", "source", "switchover")
-    return Planned(
-        "traffic",
-        f"would move {record} to {share} % on AWS: {before or 'no weighted pair yet'} becomes {Weights.to_new(share)}; "
-        f"who still asks the {old}, until {ttl} after that or longer, is refused his writes",
-        False,
-        f"a paymig {back} of the writer, which takes the traffic back after it: who still asks the {new} then, until "
-        f"{ttl} after that or longer, is refused his writes",
-    )
+    return planned + (follows.to("target") if follows is not None else [])
 
 
 def fences(planned: Iterable[Planned]) -> bool:

@@ -9,6 +9,11 @@ from runtime_lambdas.runtime.journal.entry import Entry
 from schemas.migration import Migration
 
 
+def wanted(entries: Iterable[Entry]) -> str | None:
+    """Tell where the journal's last move of the traffic ended, as `Weights` are written; None for none."""
+    return next((str(entry.evidence["live"]) for entry in reversed(list(entries)) if "live" in entry.evidence), None)
+
+
 def reached(entries: Iterable[Entry], live: Weights) -> Entry | None:
     """Find the entry of the move that brought the traffic to where it is.
 

@@ -1,12 +1,16 @@
-"""How a move of the traffic ended."""
+"""How a move of the traffic ends."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from paymig.aws.weights import Weights
+from paymig.aws import weights
+from paymig.aws.session import Aws
+from paymig.aws.weights import Record, Weights
 from paymig.console import Console
 from paymig.errors import PaymigError
 from paymig.gates.gate import Gate
+from runtime_lambdas.runtime.journal.hold import Hold
+from runtime_lambdas.runtime.journal.lease import LeaseLost
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,19 @@ class WentBack(PaymigError):
 def in_words(gates: Sequence[Gate]) -> str:
     """Name gates, what they found and what they ask for."""
     return ", ".join(f"{gate.name} is {gate.value}, must be {gate.limit}" for gate in gates)
+
+
+def yield_to_rollback(aws: Aws, record: Record, holding: Hold, before: Weights, after: Weights) -> None:
+    """Undo a move when somebody took the lease over just before it.
+
+    A rollback that found the traffic at the source had nothing to change, so nothing else would tell this move from one
+    that came later.
+
+    Raises:
+        LeaseLost: somebody did; the weights are what they were before.
+    """
+    try:
+        holding.check()
+    except LeaseLost:
+        weights.write(aws, record, before, instead_of=after)
+        raise

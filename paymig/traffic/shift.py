@@ -21,12 +21,11 @@ from paymig.gates.gate import Gate, Position
 from paymig.gates.judge import Judge
 from paymig.gates.position import bake_of, position, reached
 from paymig.journal.opening import open_journal
-from paymig.traffic.move import Move, WentBack, in_words
+from paymig.traffic.move import Move, WentBack, in_words, yield_to_rollback
 from paymig.traffic.plan import plan_of
 from paymig.traffic.refusals import refuse_busy, refuse_left_over, refuse_moved_writer, refuse_unplanned
 from runtime_lambdas.runtime.journal.hold import Hold, hold
 from runtime_lambdas.runtime.journal.journal import Journal
-from runtime_lambdas.runtime.journal.lease import LeaseLost
 from schemas.load import Spec
 from schemas.migration import Migration
 
@@ -138,7 +137,7 @@ class Shifter:
             except PaymigError:
                 holding.check()  # a rollback that undid it before it was read back is the better news
                 raise
-            _yield_to_rollback(self.aws, self._record, holding, before, after)
+            yield_to_rollback(self.aws, self._record, holding, before, after)
             seconds = time.monotonic() - started
             reached_there |= {"live": str(after), "from": before.share, "seconds": round(seconds, 3), **approval}
         return Move(self._record.name, before, after, seconds)
@@ -226,16 +225,3 @@ class _GateFailed(Exception):
     def __init__(self, gates: tuple[Gate, ...]) -> None:
         super().__init__(in_words(gates))
         self.gates = gates
-
-
-def _yield_to_rollback(aws: Aws, record: Record, holding: Hold, before: Weights, after: Weights) -> None:
-    """Undo the move when somebody took the lease over just before it.
-
-    A rollback that found the traffic at the source had nothing to change, so nothing else would tell this move from one
-    that came later.
-    """
-    try:
-        holding.check()
-    except LeaseLost:
-        weights.write(aws, record, before, instead_of=after)
-        raise

@@ -22,6 +22,11 @@ PAY = (
     "INSERT INTO payments (idempotency_key, request_digest, merchant, amount, currency, status)"
     " VALUES ('{}', 'd', 'Zoë', 1, 'EUR', 'captured')"
 )
+TOGETHER = """\
+  strategy: together
+  steps: [{to: 100%, bake: 1h, approval: required}]
+"""
+"""Of `cutover`: traffic and writer move in one step."""
 
 
 def checkout(folder: Path, cutover: str = "") -> Path:

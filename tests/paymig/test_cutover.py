@@ -1,5 +1,6 @@
 """The road: what is ahead from wherever a migration stands, and walking it."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from paymig.cli import cli
 from paymig.console import Console
 from paymig.deploy import Deployer
 from paymig.errors import Refused
-from paymig.phase import Standing, standing
+from paymig.phase import Standing, standing, stopped
 from paymig.rehearsal.stage import open_stage
 from paymig.replication.run import LOADED
 from paymig.replication.status import STARTED
@@ -89,6 +90,43 @@ def test_the_journal_tells_the_phase_and_the_road(share, writer, entries, phase,
     now = standing(share, writer, entries)
     assert now.phase == phase
     assert ahead(now, SHARES) == legs
+
+
+@pytest.mark.parametrize(("share", "legs"), [(100, REST[1:]), (0, REST)])
+def test_a_traffic_that_has_not_followed_the_writer_is_not_forgotten(share, legs):
+    """With `strategy: together`, which has no share of its own."""
+    assert ahead(standing(share, TARGET, [*FOLLOWING, *MOVED]), []) == legs
+
+
+@pytest.mark.parametrize(
+    ("entries", "writer", "together", "apart"),
+    [
+        ([], FIRST, None, "writer to the source: .* until paymig rollback turns it"),
+        (CHECKED, FIRST, None, "writer to the source: .* until paymig rollback turns it"),
+        (
+            FENCED,
+            FIRST,
+            *["a switchover stopped in the pause: .* until paymig switchover or paymig rollback undoes"] * 2,
+        ),
+        (COMMITTED, TARGET, *["a switchover stopped past its .* until paymig switchover completes it"] * 2),
+        ([*COMMITTED, entry("switchover", "open")], TARGET, None, "to the target: .* until paymig switchover turns it"),
+        (MOVED, TARGET, None, "writer to the target: .* until paymig switchover turns it"),
+        (
+            COMMITTED_BACK,
+            Writer("source", 2),
+            *["a switchback stopped past its .* until paymig rollback completes"] * 2,
+        ),
+    ],
+)
+def test_what_keeps_applications_from_writing_is_said_with_what_ends_it(entries, writer, together, apart):
+    """`together`: with the traffic at the writer; `apart`: with the traffic at the other side."""
+    at_the_writer = 100 if writer.side == "target" else 0
+    for share, said in ((at_the_writer, together), (100 - at_the_writer, apart)):
+        now = standing(share, writer, entries)
+        found = stopped(now, "together")
+        assert (found is None) == (said is None) and re.search(said or "", found or "")
+        where_it_was = None if found and "followed" in found else found
+        assert stopped(now, "compute-first") == where_it_was, "there the traffic moves by itself"
 
 
 def test_a_journal_that_contradicts_itself_is_no_ground_to_stand_on():

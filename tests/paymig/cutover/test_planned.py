@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from paymig.aws.weights import Weights
 from paymig.cutover import plan
 from paymig.errors import Refused
 from runtime_lambdas.runtime.journal.entry import Draft, Entry, Kind
@@ -92,3 +93,34 @@ def test_going_back_from_a_way_back_that_gave_rows_up_is_not_promised():
     assert all("everything has to be loaded anew" in one.back for one in given_up[:2])
     whole = plan.steps([*MOVED, *done(BACK, Step.COMMIT)])[:2]
     assert all("paymig switchover moves the writer back" in one.back for one in whole)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    ("entries", "share", "left"),
+    [
+        ([], 0, [*ALL[:-1], "traffic: old 0, new 100", "retire"]),
+        (done(FORTH, Step.COMMIT), 0, ["open", "traffic: old 0, new 100", "retire"]),
+        (done(FORTH, Step.COMMIT), 100, ["open", "retire"]),
+        (MOVED, 0, ["traffic: old 0, new 100"]),
+        (MOVED, 100, []),
+        (
+            [*MOVED, *done(BACK, Step.COMMIT)],
+            100,
+            ["open", "traffic: old 100, new 0", "retire", *ALL[:-1], "traffic: old 0, new 100", "retire"],
+        ),
+    ],
+)
+def test_the_traffic_that_follows_the_writer_is_planned(entries, share, left, at_once):
+    planned = plan.steps(entries, follows=plan.Follows("pay.example.com", Weights.to_new(share), "60s", at_once))
+    shown = [one.step if one.step != "traffic" else f"traffic: {becomes(one.what)}" for one in planned]
+    if at_once:
+        assert shown == left
+    else:  # the machine moves the writer as it is wished, and the traffic is looked at when that has ended
+        ends = [] if share == 100 else ["traffic: old 0, new 100"]
+        assert shown == [step for step in left if not step.startswith("traffic")] + ends
+    assert not any(one.pause for one in planned if one.step == "traffic")
+
+
+def becomes(what):
+    return what.partition(" becomes ")[2].partition(";")[0]

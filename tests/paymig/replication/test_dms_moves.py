@@ -12,6 +12,10 @@ import pytest
 
 from compiler.compile import compile_spec
 from compiler.names import MIGRATION_TAG
+from paymig.aws import weights
+from paymig.aws.weights import Weights
+from paymig.deploy import record_of
+from paymig.journal.opening import open_journal
 from paymig.policy.places import places
 from paymig.policy.rights import OF_TASKS
 from paymig.rehearsal.stage import open_stage
@@ -21,22 +25,32 @@ from runtime_lambdas.switchover.databases import Databases
 from schemas.load import load
 from tests.paymig.conftest import SPECS
 from tests.paymig.iam import World, allows, asked
-from tests.paymig.operators import another
+from tests.paymig.operators import PATIENCE, Operator, another, history, live, until
 from tests.paymig.paying import execute, may_pay, type_
 from tests.paymig.recording import Recorder
+from tests.paymig.replication import carrier as carriers
 from tests.paymig.replication.carrier import Carrier
 
+KEPT = ("commit", "open")
 VERSION = "15.13"
 """Of the target, and so of the source."""
 
 
+TOGETHER = """\
+cutover:
+  strategy: together
+  steps: [{to: 100%, bake: 1h}]
+"""
+
+
 @pytest.fixture
-def file(tmp_path):
+def file(tmp_path, request):
     for name in ("logical-vpn.yaml", "onprem-ca.pem"):
         text = (SPECS / name).read_text().replace("engine: logical", "engine: dms")
         text = text.replace('engine_version: "17.5"', f'engine_version: "{VERSION}"')
         # Nobody has to approve, and a busy machine may take its time.
         text = text.replace("pause_budget: 5s, approval: second-person", "pause_budget: 20s, approval: none")
+        text = text.replace("cutover:\n", getattr(request, "param", "cutover:\n"))
         (tmp_path / name).write_text(text)
     return tmp_path / "logical-vpn.yaml"
 
@@ -229,6 +243,65 @@ def test_a_way_back_whose_slot_is_gone_says_what_it_costs(stage, file, spec, rep
     assert [may_pay(replicating, side, "lost") for side in ("source", "target")] == [True, False]
     code, told, said = type_(capsys, file, "replicate", "status", yes=False)
     assert json.loads(json.dumps(told))[-1]["state"] == "absent"
+
+
+@pytest.mark.parametrize("file", [TOGETHER], indirect=True)
+def test_the_traffic_follows_the_writer_before_the_way_back_is_started(
+    stage, file, spec, replicating, carrier, capsys, monkeypatch
+):
+    """To start a task takes DMS minutes, and may fail; until the traffic follows, clients are refused their writes."""
+    weights.write(another(stage), record_of(spec.migration), Weights.to_new(0))
+    before = history(stage.aws, spec)
+    for cloud, last in (([], ["open", "traffic", "retire"]), (["--in-cloud"], ["open", "retire", "traffic"])):
+        code, told, said = type_(capsys, file, "switchover", "--plan", *cloud, yes=False)
+        assert code == 0, said
+        steps = {one["step"]: one["back"] for one in told[-1]["steps"]}
+        assert list(steps)[-3:] == last
+        assert all(steps[step].startswith("not proved before retire: the target keeps the place") for step in KEPT)
+        assert steps["retire"].startswith("once this has proved replication from the target to the source")
+        assert told[-1]["expected_pause"]["parts"]
+    assert history(stage.aws, spec) == before, "nothing was done"
+
+    goes_on = threading.Event()
+    starts = carriers._Stream.__init__
+
+    def late(stream, *arguments, **named):
+        assert goes_on.wait(PATIENCE)
+        starts(stream, *arguments, **named)
+
+    monkeypatch.setattr(carriers._Stream, "__init__", late)
+
+    def retiring(verb, times):
+        found = [kind for one, step, kind in history(stage.aws, spec) if (one, step) == (verb, "retire")]
+        return found == ["intent", "done"] * (times - 1) + ["intent"]
+
+    operator = Operator(lambda: type_(capsys, file, "switchover"))
+    until(lambda: retiring("switchover", 1), "the way back is not started")
+    assert live(stage, spec) == Weights.to_new(100)
+    assert [may_pay(replicating, side, "forth") for side in ("source", "target")] == [False, True]
+    goes_on.set()
+    code, _, said = operator.end()
+    assert code == 0, (said, carrier.failures)
+    code, _, said = type_(capsys, file, "rollback")
+    assert code == 0, (said, carrier.failures)
+    assert live(stage, spec) == Weights.to_new(0)
+
+    goes_on.clear()
+    operator = Operator(lambda: type_(capsys, file, "switchover", "--in-cloud"))
+    until(lambda: retiring("switchover", 2), "the way back is not started")
+    client = stage.aws.client("stepfunctions")
+    [machine] = [one for one in client.list_state_machines()["stateMachines"] if one["name"].endswith("-move")]
+    [running] = client.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")["executions"]
+    client.stop_execution(executionArn=running["executionArn"])
+    code, _, said = operator.end()
+    assert code == 3 and "the lease is held by" in said, "the call that was under way ends its act"
+    assert live(stage, spec) == Weights.to_new(0)
+    goes_on.set()
+    journal = open_journal(another(stage), spec.migration.full_name)
+    until(lambda: not journal.lease().held, "the call does not end")
+    code, _, said = type_(capsys, file, "switchover", "--in-cloud")
+    assert code == 0, said
+    assert live(stage, spec) == Weights.to_new(100)
 
 
 def closing_engine(spec, databases, stage):
