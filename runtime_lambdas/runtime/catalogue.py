@@ -24,6 +24,7 @@ class Column:
         type_oid: of `type`; 16384 and above are not the same on two servers.
         category: `pg_type.typcategory`, as "N" for numbers and "A" for arrays.
         form: how its value is read to be the same bytes wherever it is the same value.
+        equality: whether the server has an `=` of its own for two values, by which a whole row is found again.
         default: the expression, also that of a generated column; None without one.
         collation: the collation's name, "default" for the database's; None where the type has none.
     """
@@ -33,6 +34,7 @@ class Column:
     type_oid: int
     category: str
     form: Form
+    equality: bool
     not_null: bool
     default: str | None
     generated: Literal["", "stored", "virtual"]
@@ -47,6 +49,7 @@ class Table:
     Attributes:
         columns: in the order of the table.
         key: names of the primary key's columns in the order of its index; empty without a primary key.
+        late: whether the key is DEFERRABLE, and so checked late: to the WAL it is none.
         replica_identity: what an UPDATE or DELETE in the WAL tells of the old row. A partition has one of its own.
         identity: names of the columns that `replica_identity` covers.
         rows: an estimate from the statistics and the size, of all partitions together; 0 where nothing is known.
@@ -59,6 +62,7 @@ class Table:
     persistence: Literal["permanent", "unlogged"]
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    late: bool
     replica_identity: Literal["default", "index", "full", "nothing"]
     identity: tuple[str, ...]
     rows: int
@@ -120,14 +124,20 @@ AND c.relname !~ '^awsdms_' AND c.relpersistence <> 't'
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 """
 
+IDENTITY = """CASE WHEN c.relreplident = 'i' AND NOT EXISTS (
+            SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid)
+       THEN 'n' ELSE c.relreplident::text END"""
+"""SQL of the replica identity of a `pg_class c`: where the index that was it is dropped, nothing is left of it."""
+
 _TABLES = f"""
-SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, {IDENTITY},
        ARRAY(SELECT a.attname::text FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY k(attnum, place)
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
              WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place),
        ARRAY(SELECT a.attname::text FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY k(attnum, place)
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
              WHERE i.indrelid = c.oid AND i.indisreplident AND k.place <= i.indnkeyatts ORDER BY k.place),
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate),
        size.rows, size.bytes
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -149,7 +159,29 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 # and arrays of them), where a type has none, where text, varchar and char with the same characters should be equal, and
 # where they tell how a value came about: an array whether it ever held a NULL, a float the bits of the operation that
 # gave NaN, which geometric types have inside.
+#
+# A value is equal to another where all that it is made of is: a domain's base, an array's elements, a composite type's
+# fields. A type has its own `=` in its default operator class, or in that of a type that it is binary the same as.
 _COLUMNS = """
+WITH RECURSIVE part (whole, oid) AS (
+    SELECT DISTINCT atttypid, atttypid FROM pg_attribute
+    WHERE attrelid = ANY (%(tables)s::oid[]) AND attnum > 0 AND NOT attisdropped
+    UNION
+    SELECT part.whole, made_of.oid FROM part JOIN pg_type t ON t.oid = part.oid
+    CROSS JOIN LATERAL (
+        SELECT t.typbasetype WHERE t.typtype = 'd'
+        UNION ALL SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
+        UNION ALL SELECT f.atttypid FROM pg_attribute f
+                  WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
+    ) made_of (oid)
+), incomparable AS (
+    SELECT part.whole FROM part JOIN pg_type t ON t.oid = part.oid
+    WHERE t.typtype = 'b' AND NOT (t.typcategory = 'A' AND t.typelem <> 0) AND NOT EXISTS (
+        SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod AND m.amname IN ('btree', 'hash')
+        WHERE o.opcdefault AND (o.opcintype = t.oid OR EXISTS (
+            SELECT FROM pg_cast x WHERE x.castsource = t.oid AND x.casttarget = o.opcintype
+                                    AND x.castmethod = 'b' AND x.castcontext = 'i')))
+)
 SELECT a.attrelid, a.attname,
        CASE WHEN t.typnamespace <> 'pg_catalog'::regnamespace AND pg_type_is_visible(e.oid)
             THEN quote_ident(tn.nspname) || '.' ELSE '' END || format_type(a.atttypid, a.atttypmod),
@@ -157,6 +189,7 @@ SELECT a.attrelid, a.attname,
        CASE WHEN t.oid >= 16384 OR t.typcategory IN ('A', 'G', 'S') AND t.oid <> 18
                  OR t.typname ~ '^(json|xml|reg)' AND t.typname <> 'jsonb' OR t.typsend = 0 THEN 'text'
             WHEN t.typname IN ('float4', 'float8') THEN 'float' ELSE 'binary' END,
+       a.atttypid NOT IN (SELECT whole FROM incomparable),
        a.attnotnull, pg_get_expr(f.adbin, f.adrelid), a.attgenerated, a.attidentity,
        CASE WHEN cn.nspname <> 'pg_catalog' THEN cn.nspname || '.' ELSE '' END || l.collname
 FROM pg_attribute a
@@ -166,7 +199,7 @@ JOIN pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 LEFT JOIN pg_collation l ON l.oid = a.attcollation
 LEFT JOIN pg_namespace cn ON cn.oid = l.collnamespace
-WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = ANY (%(tables)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
 
@@ -223,15 +256,16 @@ def read_tables(running: cursor, include: Iterable[str], exclude: Iterable[str] 
 
 
 def _columns(running: cursor, tables: list[int]) -> dict[int, list[Column]]:
-    running.execute(_COLUMNS, (tables,))
+    running.execute(_COLUMNS, {"tables": tables})
     found: dict[int, list[Column]] = {}
-    for table, name, kind, oid, category, form, not_null, default, generated, identity, collation in running:
+    for table, name, kind, oid, category, form, equality, not_null, default, generated, identity, collation in running:
         column = Column(
             name,
             kind,
             oid,
             category,
             form,
+            equality,
             not_null,
             default,
             _GENERATED[generated],
@@ -243,10 +277,10 @@ def _columns(running: cursor, tables: list[int]) -> dict[int, list[Column]]:
 
 
 def _table(row: tuple[object, ...], columns: tuple[Column, ...]) -> Table:
-    _, schema, name, kind, persistence, replica_identity, key, index, rows, size = row
+    _, schema, name, kind, persistence, replica_identity, key, index, late, rows, size = row
     chosen = _REPLICA_IDENTITIES[str(replica_identity)]
     stored = tuple(column.name for column in columns if column.generated != "virtual")
-    identity = {"default": key, "index": index, "full": stored, "nothing": ()}[chosen]
+    identity = {"default": () if late else key, "index": index, "full": stored, "nothing": ()}[chosen]
     return Table(
         str(schema),
         str(name),
@@ -254,6 +288,7 @@ def _table(row: tuple[object, ...], columns: tuple[Column, ...]) -> Table:
         _PERSISTENCES[str(persistence)],
         columns,
         tuple(key),  # type: ignore[arg-type]  # an array of text
+        bool(late),
         chosen,
         tuple(identity),  # type: ignore[arg-type]
         int(str(rows)),

@@ -20,6 +20,7 @@ from runtime_lambdas.runtime.replication import publication
 from runtime_lambdas.runtime.replication.engine import Engine, ReplicationError
 from runtime_lambdas.runtime.writer import SIDES, Side
 
+from .actions import NotReady
 from .phases import Way
 from .settings import Settings
 from .sides import OWNER, REPLICATOR, Sides
@@ -54,6 +55,7 @@ class Alike:
         """Record what is written from now on, and compare what came before it since both sides were last found equal.
 
         Raises:
+            NotReady: a table can't be published without harm to the application.
             Different: the sides are not equal.
         """
         for side in SIDES:
@@ -139,6 +141,13 @@ class Alike:
         reader = sql.Identifier(self._sides.user(side, REPLICATOR[side]))
         schemas = sorted({table.schema for table in tables})
 
+        def identify(running: cursor) -> None:
+            # Published without an identity, a table takes no UPDATE or DELETE of the application's any more. Logical
+            # replication gave it one; DMS does not need it, and a table that was made since has none.
+            if wrong := publication.forbidden(tables, running.connection.server_version // 10_000):
+                raise NotReady(f"what is written on the {side} can't be recorded: {'; '.join(wrong)}")
+            publication.identify(running, tables)
+
         def act(running: cursor) -> None:
             publication.publish(running, self._name, tables)
             if OWNER[side] == REPLICATOR[side]:
@@ -150,6 +159,7 @@ class Alike:
                 running.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(name, reader))
             roles.grant_beating(running, self._sides.user(side, REPLICATOR[side]))
 
+        self._sides.transact(side, identify)
         self._sides.transact(side, act)
 
     def _opener(self, side: Side, roles: Mapping[Side, Role]) -> Any:

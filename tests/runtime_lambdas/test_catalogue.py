@@ -123,6 +123,65 @@ def test_columns_are_the_same_under_every_search_path(running, path):
     assert (columns["mood"].collation, columns["texts"].collation) == (None, "default")
 
 
+def test_a_key_or_an_index_that_the_log_does_not_know_is_no_identity(running):
+    running.execute(
+        "CREATE TABLE pay.late (x int PRIMARY KEY DEFERRABLE);"
+        "CREATE TABLE pay.gone (x int NOT NULL, CONSTRAINT was UNIQUE (x));"
+        "ALTER TABLE pay.gone REPLICA IDENTITY USING INDEX was; ALTER TABLE pay.gone DROP CONSTRAINT was"
+    )
+    found = tables(running, ["pay.late", "pay.gone", "pay.plain", "pay.by_index"])
+    running.execute("DROP TABLE pay.late, pay.gone")
+    known = {name: (each.key, each.late, each.replica_identity, each.identity) for name, each in found.items()}
+    assert known == {
+        "pay.by_index": ((), False, "index", ("y", "x")),
+        "pay.gone": ((), False, "nothing", ()),
+        "pay.late": (("x",), True, "default", ()),
+        "pay.plain": (("a", "b"), False, "default", ("a", "b")),
+    }
+
+
+OWN_TYPES = """
+CREATE DOMAIN pay.said AS json; CREATE DOMAIN pay.told AS pay.said; CREATE DOMAIN pay.many AS pay.told[];
+CREATE TYPE pay.nested AS (a int, b pay.many); CREATE TYPE pay.fields AS (a int, b text[]);
+CREATE TYPE pay.empty AS (); CREATE TYPE pay.dropped AS (a int, b json); ALTER TYPE pay.dropped DROP ATTRIBUTE b;
+CREATE TYPE pay.span AS RANGE (SUBTYPE = int); CREATE DOMAIN pay.nest AS pay.nested;
+"""
+
+
+def test_two_values_are_told_apart_where_the_server_can(running):
+    """Asked of the server itself, for every type that it has, by the function that compares rows."""
+    running.execute(OWN_TYPES)
+    running.execute(
+        "SELECT format_type(oid, NULL) FROM pg_type t WHERE typtype IN ('b', 'd', 'e', 'r', 'm') AND typisdefined"
+        " AND typnamespace IN ('pg_catalog'::regnamespace, 'pay'::regnamespace)"
+        " AND NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typtype IN ('p', 'c')"
+        " AND e.typnamespace = 'pg_catalog'::regnamespace)"
+        " UNION ALL SELECT format_type(reltype, NULL) FROM pg_class"
+        " WHERE relkind = 'c' AND relnamespace = 'pay'::regnamespace"
+    )
+    types = sorted({name for (name,) in running.fetchall()})
+    assert len(types) > 150
+    running.execute(f"CREATE TABLE pay.every ({', '.join(f'c{i} {name}' for i, name in enumerate(types))})")
+    try:
+        found = {column.type: column.equality for column in tables(running, ["pay.every"])["pay.every"].columns}
+        assert len(found) == len(types)
+        assert found == {name: _compares(running, name) for name in found}
+    finally:
+        running.execute("DROP TABLE pay.every")
+    blind = ("json", "xml[]", "point", "jsonpath", "pay.many", "pay.nest[]", "pay.nested")
+    assert [name for name in blind if found[name]] == []
+    able = ("pay.cents", "pay.mood[]", "pay.fields", "pay.empty", "pay.dropped", "pay.span", "regclass", "cidr")
+    assert [name for name in able if not found[name]] == []
+
+
+def _compares(running, name) -> bool:
+    try:
+        running.execute(f"SELECT record_eq(ROW(NULL::{name}), ROW(NULL::{name}))")
+    except psycopg2.errors.UndefinedFunction:
+        return False
+    return True
+
+
 def test_sizes_are_those_of_all_partitions(running):
     found = tables(running)
     assert (found["pay.parted"].rows, found["pay.plain"].rows) == (500, 0)

@@ -59,7 +59,7 @@ class Logical:
         tables = self._tables(self.origin)
         if not tables:
             raise NotReady(f"no table of the {self.origin} matches {', '.join(self._include)}")
-        if refused := publication.refused(tables):
+        if refused := publication.refused(tables, self._connections.major(self.origin)):
             raise NotReady("; ".join(refused))
         self._connections.admin(self.origin, lambda running: publication.identify(running, tables))
         self._connections.admin(self.origin, lambda running: publication.publish(running, self.name, tables))

@@ -11,7 +11,7 @@ import pytest
 from runtime_lambdas.runtime.comparison import Cut, StillOpen, session
 from runtime_lambdas.runtime.refused import Refused
 from runtime_lambdas.switchover import fence, probe
-from runtime_lambdas.switchover.actions import GivenUp, MoveRefused, Superseded
+from runtime_lambdas.switchover.actions import GivenUp, MoveRefused, NotReady, Superseded
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.pause import Pause
 from runtime_lambdas.switchover.phases import BACK, FORTH
@@ -215,6 +215,23 @@ def test_before_the_pause_only_what_was_written_since_the_last_comparison_is_com
     stage.move(Wish.SWITCHBACK, since=lambda: other)
     assert modes(stage) == ["changes", "full"]
     assert stage.writers() == ["source"]
+
+
+def test_a_table_that_replication_does_not_know_takes_updates_while_both_are_compared(stage):
+    """As with DMS, where a table may have no identity: once it is published, its server would refuse them."""
+    stage.load()
+    sides = stage.pair.source, stage.pair.target
+    made = "CREATE TABLE public.notes (said text)"
+    stage.pair.source.transact("admin", lambda cursor: cursor.execute(made))
+    stage.pair.restore_schema(made)
+    with closing(stage.databases()._comparison(FORTH)) as comparison:
+        comparison.prepare()
+        for side in sides:
+            side.run("INSERT INTO notes VALUES ('a'); UPDATE notes SET said = 'b'; DELETE FROM notes")
+        for side in sides:
+            side.run("ALTER TABLE notes ADD length int GENERATED ALWAYS AS (length(said)) STORED")
+        with pytest.raises(NotReady, match=r"on the target .*public.notes has no primary key and a generated column"):
+            comparison.prepare()
 
 
 def modes(stage):
