@@ -1,9 +1,9 @@
 """What DMS does with rows, where the embedded AWS only says that it does: it stands in for DMS's own workers.
 
-It asks the embedded DMS which tasks are running, logs in with their endpoints' secrets, and carries rows as DMS
-does: for a load a copy at the snapshot of a slot of its own, for what follows test_decoding's text from the slot that
-the endpoint names, by the selection rules and their filters, after the endpoint's script. Like a task whose error
-policies say STOP_TASK, it gives a task up at the first change that does not fit the row it finds.
+It asks the embedded DMS which tasks or serverless replications are running, logs in with their endpoints' secrets, and
+carries rows as DMS does: for a load a copy at the snapshot of a slot of its own, for what follows test_decoding's text
+from the slot that the endpoint names, by the selection rules and their filters, after the endpoint's script. Like one
+whose error policies say STOP_TASK, it gives a task up at the first change that does not fit the row it finds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import io
 import json
 import re
 import threading
+from collections.abc import Iterator
 from contextlib import closing
+from typing import NamedTuple
 
 import psycopg2
 from psycopg2 import sql
@@ -39,6 +41,43 @@ WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerat
 
 class DoesNotFit(RuntimeError):
     """A change found no row, or one that it did not expect."""
+
+
+class Work(NamedTuple):
+    """What DMS moves rows by, a task or a serverless replication; its endpoints are named by their ARNs.
+
+    Attributes:
+        status: in DMS's words, as "running".
+        began: where in the origin's log it was last told to begin; empty where it was not.
+    """
+
+    name: str
+    arn: str
+    status: str
+    began: str
+    source: str
+    target: str
+    mappings: str
+
+
+def works(dms) -> Iterator[Work]:
+    """Look up the tasks, and where there are none the serverless replications."""
+    kind, found = "Task", dms.describe_replication_tasks()["ReplicationTasks"]
+    if not found:
+        kind, found = "Config", dms.describe_replications()["Replications"]
+        configs = dms.describe_replication_configs()["ReplicationConfigs"] if found else []
+        mappings = {one["ReplicationConfigArn"]: one["TableMappings"] for one in configs}
+        found = [{**one, "TableMappings": mappings[one["ReplicationConfigArn"]]} for one in found]
+    for one in found:
+        yield Work(
+            one[f"Replication{kind}Identifier"],
+            one[f"Replication{kind}Arn"],
+            one["Status"],
+            one.get("CdcStartPosition", ""),
+            one["SourceEndpointArn"],
+            one["TargetEndpointArn"],
+            one["TableMappings"],
+        )
 
 
 class Carrier:
@@ -69,15 +108,15 @@ class Carrier:
 
     def _run(self) -> None:
         while not self._over.wait(_EVERY):
-            for task in self._client("dms").describe_replication_tasks()["ReplicationTasks"]:
-                name = task["ReplicationTaskIdentifier"]
-                if task["Status"] != "running" or name in self.failures:
+            for work in works(self._client("dms")):
+                name = work.name
+                if work.status != "running" or name in self.failures:
                     if name in self._streams:
                         self._streams.pop(name).close()
                     continue
                 try:
                     if name not in self._streams:
-                        self._streams[name] = _Stream(self._client, task, load=name not in self._loaded)
+                        self._streams[name] = _Stream(self._client, work, load=name not in self._loaded)
                         self._loaded.add(name)
                     self._streams[name].carry()
                 except (DoesNotFit, psycopg2.Error) as error:
@@ -87,17 +126,17 @@ class Carrier:
 class _Stream:
     """The rows of one task from its start to its stop."""
 
-    def __init__(self, client, task, *, load: bool) -> None:
+    def __init__(self, client, work: Work, *, load: bool) -> None:
         found = {one["EndpointArn"]: one for one in client("dms").describe_endpoints()["Endpoints"]}
-        source, target = (found[task[f"{role}EndpointArn"]] for role in ("Source", "Target"))
-        self._mappings = task["TableMappings"]
+        source, target = found[work.source], found[work.target]
+        self._mappings = work.mappings
         self._login = _login(client, source)
         self._destination = psycopg2.connect(_login(client, target))
         with self._destination as opened, opened.cursor() as running:
             running.execute(target["PostgreSQLSettings"]["AfterConnectScript"])
         self._slot = source["PostgreSQLSettings"].get("SlotName", "")
         if not self._slot:
-            self._slot = f"dms_{task['ReplicationTaskArn'].rpartition(':')[2].lower()}"
+            self._slot = f"dms_{work.arn.rpartition(':')[2].lower()}"
             if load:
                 self._load()
         self._changes: list[str] = []

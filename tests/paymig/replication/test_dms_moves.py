@@ -17,7 +17,7 @@ from paymig.aws.weights import Weights
 from paymig.deploy import record_of
 from paymig.journal.opening import open_journal
 from paymig.policy.places import places
-from paymig.policy.rights import OF_TASKS
+from paymig.policy.rights import OF_SERVERLESS, OF_TASKS
 from paymig.rehearsal.stage import open_stage
 from paymig.replication.engines import engine_for
 from runtime_lambdas.runtime.replication import dms_course
@@ -29,28 +29,32 @@ from tests.paymig.operators import PATIENCE, Operator, another, history, live, u
 from tests.paymig.paying import execute, may_pay, type_
 from tests.paymig.recording import Recorder
 from tests.paymig.replication import carrier as carriers
-from tests.paymig.replication.carrier import Carrier
+from tests.paymig.replication.carrier import Carrier, works
 
 KEPT = ("commit", "open")
 VERSION = "15.13"
 """Of the target, and so of the source."""
 
 
-TOGETHER = """\
-cutover:
-  strategy: together
-  steps: [{to: 100%, bake: 1h}]
-"""
+BAKED = {"\ncutover:\n": "\ncutover:\n  steps: [{to: 100%, bake: 0s}]\n"}
+TOGETHER = {"\ncutover:\n": "\ncutover:\n  strategy: together\n  steps: [{to: 100%, bake: 1h}]\n"}
+SERVERLESS = {"engine: logical": "engine: dms\n  serverless: {min: 1, max: 4}"}
 
 
 @pytest.fixture
 def file(tmp_path, request):
-    for name in ("logical-vpn.yaml", "onprem-ca.pem"):
-        text = (SPECS / name).read_text().replace("engine: logical", "engine: dms")
-        text = text.replace('engine_version: "17.5"', f'engine_version: "{VERSION}"')
+    """The spec; a parameter is what else is changed in it."""
+    changes = {
+        "engine: logical": "engine: dms",
+        'engine_version: "17.5"': f'engine_version: "{VERSION}"',
         # Nobody has to approve, and a busy machine may take its time.
-        text = text.replace("pause_budget: 5s, approval: second-person", "pause_budget: 20s, approval: none")
-        text = text.replace("cutover:\n", getattr(request, "param", "cutover:\n"))
+        "pause_budget: 5s, approval: second-person": "pause_budget: 20s, approval: none",
+        **getattr(request, "param", {}),
+    }
+    for name in ("logical-vpn.yaml", "onprem-ca.pem"):
+        text = (SPECS / name).read_text()
+        for old, new in changes.items():
+            text = text.replace(old, new)
         (tmp_path / name).write_text(text)
     return tmp_path / "logical-vpn.yaml"
 
@@ -123,16 +127,17 @@ def rows(dsn):
     return execute(dsn, "SELECT idempotency_key, t::text FROM payments t ORDER BY 1")
 
 
-@pytest.mark.parametrize("cloud", [(), ("--in-cloud",)], ids=["by the command", "in the cloud"])
+@pytest.mark.parametrize(
+    ("file", "cloud"),
+    [(BAKED, ()), (BAKED, ("--in-cloud",)), (BAKED | SERVERLESS, ())],
+    ids=["by the command", "in the cloud", "serverless"],
+    indirect=["file"],
+)
 def test_the_writer_moves_and_comes_back_as_often_as_wanted(stage, spec, replicating, carrier, typed, cloud):
-    tasks = stage.aws.client("dms")
+    dms = stage.aws.client("dms")
     for verb, yes in (("stop", True), ("start", False), ("status", False)):
         code, _, said = typed("replicate", verb, yes=yes)
         assert code == 0, (said, carrier.failures)
-
-    def began() -> dict[str, str]:
-        found = tasks.describe_replication_tasks()["ReplicationTasks"]
-        return {one["ReplicationTaskIdentifier"]: one.get("CdcStartPosition", "") for one in found}
 
     places = []
     with Payers(replicating) as payers:
@@ -146,7 +151,7 @@ def test_the_writer_moves_and_comes_back_as_often_as_wanted(stage, spec, replica
             assert code == 0, (said, carrier.failures)
             assert told[-1]["writer"] == "source"
             assert [may_pay(replicating, side, f"back {turn}") for side in ("source", "target")] == [True, False]
-            places.append(began())
+            places.append({work.name: work.began for work in works(dms)})
     name = spec.migration.full_name
     assert places[0][name] == "", "the load begins nowhere"
     for follows in (f"{name}-back", f"{name}-again"):
@@ -160,19 +165,25 @@ def test_the_writer_moves_and_comes_back_as_often_as_wanted(stage, spec, replica
     assert rows(stage.source_dsn) == rows(stage.target_dsn)
     kept = {key for key, _ in rows(stage.source_dsn)}
     assert kept == {"before", "after 1", "after 2", "back 1", "back 2", *payers.acknowledged}
-    code, told, said = typed("switchover", *cloud)
+    if cloud:
+        code, told, said = typed("switchover", *cloud)
+    else:
+        typed("replicate", "stop")
+        code, told, said = typed("cutover")
+        walked = ["paymig replicate start", "paymig shift --to 100%", "paymig switchover"]
+        assert told[-1]["done"] == walked, said
     assert code == 0, said
     code, told, said = typed("finalize", *cloud)
     assert code == 0, said
-    states = {one["Status"] for one in tasks.describe_replication_tasks()["ReplicationTasks"]}
-    assert states == {"stopped"}
+    assert {work.status for work in works(dms)} == {"stopped"}
     assert execute(stage.target_dsn, "SELECT slot_name FROM pg_replication_slots") == []
     if not cloud:
         demand_that_the_policy_says_it(spec, stage, typed.recorder)
 
 
 def demand_that_the_policy_says_it(spec, stage, recorder) -> None:
-    """An operator may ask of DMS what the commands asked, there, and nothing more; the walk asks what its legs ask."""
+    """An operator may ask of DMS what the commands asked, there, and nothing more."""
+    rights = OF_TASKS if spec.migration.replication.serverless is None else OF_SERVERLESS
     calls = [one for one in recorder.calls if one.service in ("dms", "databasemigrationservice")]
     arns = {value for one in calls for name, value in one.parameters.items() if name.endswith("Arn")}
     # CloudFormation gives the tags of the stack to each resource; the embedded DMS cannot be asked for them.
@@ -183,16 +194,15 @@ def demand_that_the_policy_says_it(spec, stage, recorder) -> None:
     for one in (one for call in calls for one in asked(call, world)):
         [right] = [
             right
-            for right in OF_TASKS
+            for right in rights
             if right.action == one.action and allows(known[right.place].statement("x", (one.action,)).to_json(), one)
         ]
         used[right.action].add(one.command)
-    # DMS remembers a connection that it tested: whichever command starts a task first has it tested.
-    assert used["dms:TestConnection"] <= used["dms:StartReplicationTask"]
-    used["dms:TestConnection"] = used["dms:StartReplicationTask"]
-    assert {right.action: set(right.commands.split()) for right in OF_TASKS} == {
-        action: commands | {"cutover"} for action, commands in used.items()
-    }
+    if rights is OF_TASKS:
+        # DMS remembers a connection that it tested: whichever command starts a task first has it tested.
+        assert set() < used["dms:TestConnection"] <= used["dms:StartReplicationTask"]
+        used["dms:TestConnection"] = used["dms:StartReplicationTask"]
+    assert {right.action: set(right.commands.split()) for right in rights} == used
 
 
 def test_a_place_that_cannot_be_kept_in_time_ends_the_pause_where_the_writer_was(
