@@ -7,7 +7,7 @@ import pytest
 
 from paymig import cli
 from paymig.commands.preflight import command
-from tests.paymig.preflight.test_rules import run
+from tests.paymig.preflight.pairs import run
 
 SPEC = "specs/payments.yaml"
 TOLD = {"PMG401", "PMG461", "PMG490"}
