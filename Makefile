@@ -67,7 +67,7 @@ scan: $(STAMP) ## Run all security scanners over the compiled examples (installs
 campaign: $(STAMP) ## End every command at every AWS call in every way, and try 1,000 generated specs (hours)
 	@$(BIN)/pytest -s tests/paymig/test_failures_of_aws.py -m campaign 2>/dev/null
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/runtime_lambdas/comparison/test_properties.py
-	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest -s tests/runtime_lambdas/test_moves.py tests/runtime_lambdas/switchover/test_crashes.py
+	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest -s tests/runtime_lambdas/test_moves.py tests/runtime_lambdas/switchover/test_crashes.py tests/paymig/test_killed_commands.py
 	@HYPOTHESIS_PROFILE=campaign $(BIN)/pytest tests/compiler/test_properties.py tests/compiler/test_plan.py tests/paymig/test_plan.py -k "any_spec_against or any_deploy or sound or order or cause"
 	@$(BIN)/python -m tests.scan --generated 1000
 

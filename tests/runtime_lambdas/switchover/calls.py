@@ -11,12 +11,26 @@ import psycopg2.extensions
 from botocore.client import BaseClient
 
 
+def _always() -> bool:
+    return True
+
+
 @contextmanager
-def around(before: Callable[[int, str], None], after: Callable[[int], None]) -> Iterator[None]:
-    """Call these with each call's number, as long as the block runs; for a process that ends with it."""
+def around(
+    before: Callable[[int, str], None], after: Callable[[int], None], counts: Callable[[], bool] = _always
+) -> Iterator[None]:
+    """Call these with each call's number, as long as the block runs; for a process that ends with it.
+
+    Args:
+        before: gets the call as well.
+        after: is called when it has taken effect.
+        counts: tells of each call whether it is one of those.
+    """
     numbers = itertools.count(1)
 
     def watched(what: str, call, *args, **named):
+        if not counts():
+            return call(*args, **named)
         number = next(numbers)
         before(number, what)
         result = call(*args, **named)
@@ -52,15 +66,15 @@ def around(before: Callable[[int, str], None], after: Callable[[int], None]) -> 
 
 
 @contextmanager
-def counted(file) -> Iterator[None]:
+def counted(file, counts: Callable[[], bool] = _always) -> Iterator[None]:
     """Write what was called to a file, a line each."""
     calls: list[str] = []
-    with around(lambda _, what: calls.append(" ".join(what.split())), lambda _: None):
+    with around(lambda _, what: calls.append(" ".join(what.split())), lambda _: None, counts):
         yield
     file.write_text("\n".join(calls))
 
 
-def killing(point: int, after: bool):
+def killing(point: int, after: bool, counts: Callable[[], bool] = _always):
     """End this process by SIGKILL right before or right after its call of that number."""
 
     def before(number: int, what: str) -> None:
@@ -73,4 +87,4 @@ def killing(point: int, after: bool):
         if number == point and after:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return around(before, then)
+    return around(before, then, counts)

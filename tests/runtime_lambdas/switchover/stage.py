@@ -70,15 +70,9 @@ class Stage:
 
     def api_environment(self) -> dict[str, str]:
         """Return the environment of the payments API."""
-        secrets = self.connect("secretsmanager")
-        given = {"PAYMIG_MIGRATION": self.pair.name, "PAYMIG_JOURNAL_TABLE": self.table}
-        for side, role in WRITER.items():
-            login = self.pair.login(side, role)
-            secret = secrets.create_secret(Name=str(uuid.uuid4()), SecretString=json.dumps(login.secret))
-            known = {"HOST": login.server.host, "PORT": login.server.port, "NAME": login.server.name}
-            known |= {"SECRET_ARN": secret["ARN"], "TLS": login.server.tls}
-            given |= {f"{side.upper()}_{name}": str(value) for name, value in known.items()}
-        return self._aws.environment() | given
+        return self._aws.environment() | environment_of(
+            self.pair, self.pair.name, self.table, self.connect("secretsmanager")
+        )
 
     def journal(self, who: str = ADA) -> Journal:
         return Journal(self.dynamodb, self.table, self.pair.name, who)
@@ -136,6 +130,18 @@ class Stage:
         for databases in self.open_ones:
             databases.close()
         self.pair.back(self.pair.forward())
+
+
+def environment_of(logins, name: str, table: str, secrets) -> dict[str, str]:
+    """Return the environment of the payments API of a migration, whose logins get secrets of its own."""
+    given = {"PAYMIG_MIGRATION": name, "PAYMIG_JOURNAL_TABLE": table}
+    for side, role in WRITER.items():
+        login = logins.login(side, role)
+        secret = secrets.create_secret(Name=str(uuid.uuid4()), SecretString=json.dumps(login.secret))
+        known = {"HOST": login.server.host, "PORT": login.server.port, "NAME": login.server.name}
+        known |= {"SECRET_ARN": secret["ARN"], "TLS": login.server.tls}
+        given |= {f"{side.upper()}_{name}": str(value) for name, value in known.items()}
+    return given
 
 
 def pay(cursor, key: str) -> None:
