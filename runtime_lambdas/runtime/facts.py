@@ -13,7 +13,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection, cursor
 
-from runtime_lambdas.runtime.catalogue import Table, read_tables
+from runtime_lambdas.runtime.catalogue import IDENTITY, Table, read_tables
 
 Row = Mapping[str, Any]
 
@@ -181,13 +181,15 @@ _QUERIES: Mapping[str, str] = {
 SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS version_text,
        current_database() AS database, quote_ident(current_database()) AS database_ident,
        pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
+       coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
+       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale,
        current_user AS login, quote_ident(current_user) AS login_ident, r.rolsuper AS superuser,
        r.rolreplication OR r.rolsuper
            OR EXISTS (SELECT FROM pg_roles p WHERE p.rolname = 'rds_replication' AND pg_has_role(p.oid, 'USAGE'))
            AS may_replicate,
        r.rolsuper OR EXISTS (SELECT FROM pg_roles p WHERE pg_has_role(p.oid, 'USAGE')
                              AND p.rolname IN ('pg_create_subscription', 'rds_superuser')) AS may_subscribe,
-       pg_is_in_recovery() AS in_recovery,
+       has_database_privilege(current_database(), 'CREATE') AS may_create, pg_is_in_recovery() AS in_recovery,
        EXISTS (SELECT FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid() AND s.ssl) AS encrypted,
        coalesce(inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() <<= '::1', true) AS loopback,
        (SELECT count(*) FROM pg_replication_slots WHERE slot_name !~ '^(paymig_|pg_[0-9]+_sync_)') AS slots_used,
@@ -208,13 +210,18 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
   AND c.relname !~ '^awsdms_'
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 """,
-    # `has_key`: one that is checked at once; a deferrable one tells no row apart. `candidate`: a unique index on NOT
-    # NULL columns alone, which could be the replica identity, and the key unless it `constrains` already or is `odd`.
-    "relations": """
+    # `has_key`: one that is checked at once; `late_key`: one that is not, and so tells no row apart. `candidate`: a
+    # unique index on NOT NULL columns alone, none of them generated, which could be the replica identity, and the key
+    # unless it `constrains` already or is `odd`.
+    "relations": f"""
 SELECT n.nspname AS schema, c.relname AS name, rn.nspname AS root_schema, r.relname AS root_name,
        format('%%I.%%I', n.nspname, c.relname) AS ident, c.relkind AS kind, c.relpersistence AS persistence,
-       c.relreplident AS replica_identity, o.rolname AS owner, quote_ident(o.rolname) AS owner_ident,
+       {IDENTITY} AS replica_identity, o.rolname AS owner, quote_ident(o.rolname) AS owner_ident,
        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate) AS has_key,
+       (SELECT jsonb_build_object('name', quote_ident(k.conname), 'columns', ARRAY(
+                   SELECT quote_ident(a.attname) FROM unnest(k.conkey) WITH ORDINALITY o(attnum, place)
+                   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = o.attnum ORDER BY o.place))
+        FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p' AND k.condeferrable) AS late_key,
        pg_has_role(c.relowner, 'USAGE') AS may_own, has_table_privilege(c.oid, 'SELECT') AS may_select,
        row_security_active(c.oid) AS rows_hidden, c.relrowsecurity AS row_security,
        coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0) AS toast_bytes,
@@ -234,7 +241,8 @@ SELECT n.nspname AS schema, c.relname AS name, rn.nspname AS root_schema, r.reln
               AND NOT 0 <> ANY (i.indoption::int2[]) AND i.indpred IS NULL AND i.indexprs IS NULL
               AND i.indnatts = i.indnkeyatts
               AND NOT EXISTS (SELECT FROM unnest(i.indkey) k(attnum)
-                              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum AND NOT a.attnotnull)
+                              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                              WHERE NOT a.attnotnull OR a.attgenerated <> '')
             ORDER BY i.indnkeyatts, x.relname LIMIT 1) best) AS candidate,
        EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0
                AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')) AS public_writes
@@ -245,7 +253,7 @@ JOIN pg_class r ON r.oid = relation.root
 JOIN pg_namespace rn ON rn.oid = r.relnamespace
 JOIN pg_roles o ON o.oid = c.relowner
 ORDER BY rn.nspname COLLATE "C", r.relname COLLATE "C", n.nspname COLLATE "C", c.relname COLLATE "C"
-""",
+""",  # noqa: S608 - a constant
     "foreign_keys": """
 SELECT quote_ident(k.conname) AS name, n.nspname AS schema, c.relname AS table, format('%%I.%%I', n.nspname, c.relname)
        AS ident, tn.nspname AS to_schema, t.relname AS to_table, k.convalidated AS validated,
@@ -285,8 +293,8 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C", w.rulename COLLATE "C"
 SELECT n.nspname AS schema, c.relname AS name, format('%%I.%%I', n.nspname, c.relname) AS ident,
        format_type(s.seqtypid, NULL) AS type, s.seqincrement AS increment, s.seqmin AS minimum, s.seqmax AS maximum,
        s.seqcycle AS cycle, s.seqstart AS start,
-       v.last_value AS last, owner.ident AS owned_by, owner.type AS owned_type, caller.ident AS called_by,
-       caller.may_belong, pg_get_userbyid(c.relowner)::text AS owner,
+       v.last_value AS last, owner.ident AS owned_by, caller.ident AS called_by, coalesce(owner.type, caller.type) AS
+       fed_type, caller.may_belong, pg_get_userbyid(c.relowner)::text AS owner,
        quote_ident(pg_get_userbyid(c.relowner)) AS owner_ident, pg_has_role(c.relowner, 'USAGE') AS may_own,
        n.nspname = ANY (%(schemas)s::text[]) AS in_chosen_schema,
        owner.relation IN (SELECT oid FROM relation) OR caller.relation IN (SELECT oid FROM relation) AS feeds_chosen
@@ -302,6 +310,7 @@ LEFT JOIN LATERAL (
       AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0 LIMIT 1) owner ON true
 LEFT JOIN LATERAL (
     SELECT t.oid AS relation, format('%%I.%%I.%%I', tn.nspname, t.relname, a.attname) AS ident,
+           format_type(a.atttypid, NULL) AS type,
            t.relowner = c.relowner AND t.relnamespace = c.relnamespace AS may_belong
     FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid JOIN pg_class t ON t.oid = f.adrelid
     JOIN pg_namespace tn ON tn.oid = t.relnamespace
@@ -317,14 +326,16 @@ SELECT e.extname AS name, quote_ident(e.extname) AS ident, e.extversion AS versi
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace ORDER BY e.extname COLLATE "C"
 """,
     "available": "SELECT name FROM pg_available_extensions ORDER BY name",
-    # The ones that columns, domains or the database itself use, with the version they were made and are run with.
+    # Each with the version that it was made with and the one that it is run with; `by_chosen`: the tables that move, or
+    # their indexes, use it.
     "collations": """
 SELECT format('%%I.%%I', n.nspname, l.collname) AS ident, n.nspname AS schema, l.collname AS name, l.collprovider AS
        provider, l.collisdeterministic AS deterministic, l.collversion AS version,
        pg_collation_actual_version(l.oid) AS actual, used.by_chosen
 FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
 LEFT JOIN LATERAL (SELECT true AS by_chosen FROM pg_attribute a WHERE a.attcollation = l.oid AND NOT a.attisdropped
-                   AND a.attrelid IN (SELECT oid FROM relation) LIMIT 1) used ON true
+                   AND a.attrelid IN (SELECT oid FROM relation UNION ALL SELECT i.indexrelid FROM pg_index i
+                                      WHERE i.indrelid IN (SELECT oid FROM relation)) LIMIT 1) used ON true
 WHERE l.collencoding IN (-1, (SELECT encoding FROM pg_database WHERE datname = current_database()))
   AND (used.by_chosen OR l.collname NOT LIKE '%%-x-icu')
 ORDER BY n.nspname COLLATE "C", l.collname COLLATE "C"
@@ -394,10 +405,24 @@ WHERE p.prosecdef
               WHERE has_table_privilege(p.proowner, relation.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))
 ORDER BY 1
 """,
-    # Named as in `tables`: with a search_path of pg_catalog alone.
+    # Named as in `tables`: with a search_path of pg_catalog alone. A domain may be one of another domain: `base` is
+    # what they are all made of, `checks` and `not_null` are those of all of them. Its default is always its own.
     "domains": """
-SELECT format_type(oid, NULL) AS type, format_type(typbasetype, typtypmod) AS base FROM pg_type
-WHERE typtype = 'd' AND oid >= 16384
+WITH RECURSIVE level (domain, oid, depth) AS (
+    SELECT oid, oid, 0 FROM pg_type WHERE typtype = 'd' AND oid >= 16384
+    UNION ALL
+    SELECT level.domain, t.typbasetype, level.depth + 1 FROM level
+    JOIN pg_type t ON t.oid = level.oid AND t.typtype = 'd'
+    JOIN pg_type b ON b.oid = t.typbasetype AND b.typtype = 'd'
+)
+SELECT format_type(d.oid, NULL) AS type, pg_get_expr(d.typdefaultbin, 0) AS default,
+       (SELECT format_type(t.typbasetype, t.typtypmod) FROM level JOIN pg_type t ON t.oid = level.oid
+        WHERE level.domain = d.oid ORDER BY level.depth DESC LIMIT 1) AS base,
+       EXISTS (SELECT FROM level JOIN pg_type t ON t.oid = level.oid WHERE level.domain = d.oid AND t.typnotnull)
+           AS not_null,
+       ARRAY(SELECT pg_get_constraintdef(k.oid) FROM level JOIN pg_constraint k ON k.contypid = level.oid
+             WHERE level.domain = d.oid AND k.contype = 'c' ORDER BY level.depth DESC, k.conname) AS checks
+FROM pg_type d WHERE d.typtype = 'd' AND d.oid >= 16384
 """,
     # Columns that may hold the number of a large object.
     "references": """

@@ -1,9 +1,11 @@
 """What the two databases, or the one and the spec's target, must agree on; and how long the load takes."""
 
+import re
 from collections.abc import Iterator
 
 from paymig.preflight.case import ERROR, NOTE, WARNING, Case, Finding, Name, human
 from paymig.preflight.rules.tables import load_order
+from runtime_lambdas.runtime.facts import Facts
 
 OLDEST, NEWEST = 13, 18
 """Major versions of PostgreSQL that paymig was made for."""
@@ -79,7 +81,9 @@ def collations(case: Case) -> Iterator[Finding]:
     """An order of text that the other side does not have, or has otherwise."""
     target = case.target
     for row in case.source.collations:
-        if row["version"] is not None and row["actual"] is not None and row["version"] != row["actual"]:
+        # A server has one for each locale of its system: the others order no index of ours.
+        used = row["by_chosen"] or row["schema"] is None
+        if used and row["version"] is not None and row["actual"] is not None and row["version"] != row["actual"]:
             if row["schema"] is None:
                 of, say = "of the database", f"ALTER DATABASE {row['ident']} REFRESH COLLATION VERSION"
             else:
@@ -95,15 +99,15 @@ def collations(case: Case) -> Iterator[Finding]:
             )
     if target is None:
         return
-    source = case.source.server
-    if source["collate"] != target.server["collate"]:
+    ours, theirs = _order(case.source), _order(target)
+    if ours != theirs:
         yield Finding(
             "PMG482",
             WARNING,
-            f"text is ordered by {source['collate']} on the source and by {target.server['collate']} on the target: "
-            "ORDER BY and ranges of text may answer otherwise",
+            f"text is ordered by {ours} on the source and by {theirs} on the target: ORDER BY and ranges of text may "
+            "answer otherwise",
             ("database", "name"),
-            f"make the target's database with LC_COLLATE {source['collate']!r}, if the application relies on it",
+            f"make the target's database with the order {ours}, if the application relies on it",
         )
     there = {(row["schema"], row["name"]) for row in target.collations}
     for row in case.source.collations:
@@ -111,10 +115,19 @@ def collations(case: Case) -> Iterator[Finding]:
             yield Finding(
                 "PMG482",
                 ERROR,
-                f"columns use the collation {row['name']}, which the target does not have",
+                f"columns or indexes use the collation {row['name']}, which the target does not have",
                 ("database", "name"),
                 'change the columns to a collation that both have, as "C" or one of ICU',
             )
+
+
+def _order(facts: Facts) -> str:
+    """Return by what a database orders text, each locale of the system's library spelled in one way."""
+    server = facts.server
+    if server["provider"] != "c":
+        return f"{server['locale']} of {'ICU' if server['provider'] == 'i' else 'PostgreSQL itself'}"
+    name, dot, encoding = server["collate"].partition(".")
+    return "C" if name == "POSIX" else f"{name}{dot}{re.sub('^utf-?8', 'UTF-8', encoding, flags=re.I)}"
 
 
 def extensions(case: Case) -> Iterator[Finding]:

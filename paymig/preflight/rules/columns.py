@@ -17,8 +17,9 @@ _LARGE = re.compile("text|citext|bytea|json|jsonb|xml|tsvector|tsquery|hstore|pa
 _DMS_DIGITS = 38
 
 
-def _base(column: Row) -> str:
-    return re.sub(r"\(.*?\)|\[\]|(?<=^interval).*", "", column["type"]).strip().rpartition(".")[2]
+def _plain(written: str) -> str:
+    """Return a type's name without its schema, its length, and that it is an array."""
+    return re.sub(r"\(.*?\)|\[\]|(?<=^interval).*", "", written).strip().rpartition(".")[2]
 
 
 def _each(case: Case) -> Iterator[tuple[Row, Row, str]]:
@@ -62,21 +63,56 @@ def not_carried(case: Case) -> Iterator[Finding]:
     severity = case.severity(dms=ERROR, logical=None)
     if severity is None:
         return
-    bases = {row["type"]: row["base"] for row in case.source.domains}
+    domains = {row["type"]: row for row in case.source.domains}
     for table, column, name in _each(case):
-        users = column["type_oid"] >= 16384 and column["type"] not in bases
-        if _CARRIED.fullmatch(_base(column)) or (users and column["category"] in "EAC"):
-            continue  # enumerations, arrays and composite types travel as text
-        base = bases.get(column["type"])
-        checks = ", with the domain's checks as the table's own" if base else ""
+        domain = domains.get(column["type"])
+        if domain is None and _carried(column, column["type"], column["type_oid"] >= 16384):
+            continue
         yield Finding(
             "PMG421",
             severity,
-            f"{name} is {column['type']}, {'a domain' if base else 'a type'}, which DMS does not document",
+            f"{name} is {column['type']}, {'a domain' if domain else 'a type'}, which DMS does not document",
             case.brought_in(table["schema"], table["name"]),
-            f"change it to a type that DMS carries{checks}, or choose `engine: logical`",
-            sql=(f"ALTER TABLE {table['ident']} ALTER COLUMN {column['ident']} TYPE {base or 'text'}",),
+            "change it to a type that DMS carries, or choose `engine: logical`",
+            sql=(f"ALTER TABLE {table['ident']} {', '.join(_retyped(case, column, domain))}",),
         )
+
+
+def _carried(column: Row, written: str, made_by_users: bool) -> bool:
+    # Enumerations, arrays and composite types travel as text.
+    return bool(_CARRIED.fullmatch(_plain(written))) or (made_by_users and column["category"] in "EAC")
+
+
+# In what PostgreSQL writes of a domain's check: a literal, a quoted name, or the value itself, which nothing else is
+# written like.
+_VALUE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\bVALUE\b""")
+
+
+def _retyped(case: Case, column: Row, domain: Row | None) -> Iterator[str]:
+    """Yield the parts of an ALTER TABLE that make a column one that DMS carries, with all that its domain demanded."""
+    alter = f"ALTER COLUMN {column['ident']}"
+    if domain is None:
+        yield f"{alter} TYPE text"
+        return
+    kept = _carried(column, domain["base"], made_by_users=True)  # the category is that of the base
+    collation = _collation(case, column) if kept else None
+    yield f"{alter} TYPE {domain['base'] if kept else 'text'}{f' COLLATE {collation}' if collation else ''}"
+    if domain["default"] is not None and column["default"] is None:
+        yield f"{alter} SET DEFAULT {domain['default']}"
+    if domain["not_null"] and not column["not_null"]:
+        yield f"{alter} SET NOT NULL"
+    value = column["ident"] if kept else f"({column['ident']}::{domain['base']})"
+    for check in domain["checks"]:
+        yield f"ADD {_VALUE.sub(lambda found: value if found[0] == 'VALUE' else found[0], check)}"
+
+
+def _collation(case: Case, column: Row) -> str | None:
+    """Return the quoted name of a column's own collation, which a change of type would lose."""
+    for row in case.source.collations:
+        full = row["name"] if row["schema"] == "pg_catalog" else f"{row['schema']}.{row['name']}"
+        if row["by_chosen"] and full == column["collation"] != "default":
+            return str(row["ident"])
+    return None
 
 
 def loses_its_zone(case: Case) -> Iterator[Finding]:
@@ -153,7 +189,7 @@ def always_identity(case: Case) -> Iterator[Finding]:
 
 
 def _large(column: Row) -> bool:
-    return _LARGE.fullmatch(_base(column)) is not None or column["category"] == "A"
+    return _LARGE.fullmatch(_plain(column["type"])) is not None or column["category"] == "A"
 
 
 def large_and_required(case: Case) -> Iterator[Finding]:

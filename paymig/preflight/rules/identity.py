@@ -1,37 +1,34 @@
 """How the target finds the row that an UPDATE or a DELETE on the source was about."""
 
-import re
 from collections.abc import Iterator
 
 from paymig.preflight.case import ERROR, WARNING, Case, Finding, columns
 from runtime_lambdas.runtime.facts import Row
 
-# No default equality operator: the apply worker can't tell which row is meant and stops.
-_INCOMPARABLE = re.compile(
-    r"(json|xml|point|line|lseg|box|path|polygon|circle|jsonpath|refcursor|txid_snapshot|pg_snapshot)(\[\])*"
-)
+_WHOLE = 18
+"""The major version from which on a whole row with a generated column is no identity any more."""
 
 
 def no_key(case: Case) -> Iterator[Finding]:
     """A table without a primary key, as far as the engine needs one."""
     for table in case.source.tables:
         silent = _partly_unidentified(case, table)
-        if table["persistence"] == "unlogged" or (table["key"] and (case.dms or not silent)):
+        if table["persistence"] == "unlogged" or (table["key"] and not silent):
             continue
         name = f"{table['schema']}.{table['name']}"
         place = case.brought_in(table["schema"], table["name"])
         identity = table["replica_identity"]
+        key = "a primary key that is checked late" if table["key"] else "no primary key"
         if case.dms:
             yield Finding(
                 "PMG402",
                 ERROR,
-                f"{name} has no primary key: DMS passes over its updates and deletes",
+                f"{name} has {key}: DMS passes over its updates and deletes",
                 place,
-                "give it a key",
-                sql=_add_key(case, table),
+                "make the key anew and not DEFERRABLE" if table["key"] else "give it a key",
+                sql=_add_silent(case, table),
             )
         elif silent:
-            key = "a primary key that is checked late" if table["key"] else "no primary key"
             yield Finding(
                 "PMG402",
                 ERROR,
@@ -62,6 +59,10 @@ def _partly_unidentified(case: Case, table: Row) -> bool:
 
 def _add_key(case: Case, table: Row) -> tuple[str, ...]:
     own = next((row for row in case.source.relations if row["ident"] == table["ident"]), None)
+    if own and own["late_key"]:
+        late = own["late_key"]  # no foreign key refers to it: PostgreSQL lets none refer to one that is DEFERRABLE
+        columns_of = ", ".join(late["columns"])
+        return (f"ALTER TABLE {table['ident']} DROP CONSTRAINT {late['name']}, ADD PRIMARY KEY ({columns_of})",)
     candidate = own["candidate"] if own else None
     if candidate is None:
         if table["kind"] == "partitioned":
@@ -79,8 +80,8 @@ def _identify(case: Case, table: Row) -> tuple[str, ...]:
         return tuple(
             f"ALTER TABLE {leaf['ident']} REPLICA IDENTITY USING INDEX {leaf['candidate']['index']}" for leaf in leaves
         )
-    if _incomparable(case, table):
-        return _add_key(case, table)
+    if _incomparable(table) or _refused_whole(case, table):
+        return _add_silent(case, table)
     return tuple(f"ALTER TABLE {leaf['ident']} REPLICA IDENTITY FULL" for leaf in leaves)
 
 
@@ -106,29 +107,89 @@ def incomparable_row(case: Case) -> Iterator[Finding]:
     if severity is None:
         return
     for table in case.source.tables:
-        whole = [leaf for leaf in case.parts[table["schema"], table["name"]] if leaf["replica_identity"] == "f"]
-        named = _incomparable(case, table)
-        if not whole or not named:
-            continue
-        if table["key"]:
-            sql = tuple(f"ALTER TABLE {leaf['ident']} REPLICA IDENTITY DEFAULT" for leaf in whole)
-        else:
-            sql = (*_add_key(case, table), *(f"ALTER TABLE {leaf['ident']} REPLICA IDENTITY DEFAULT" for leaf in whole))
-        yield Finding(
-            "PMG404",
-            severity,
-            f"{table['schema']}.{table['name']} has REPLICA IDENTITY FULL, and values of {named[0]['name']} "
-            f"({named[0]['type']}) can't be compared: the target stops at the first update",
-            case.brought_in(table["schema"], table["name"]),
-            "let a primary key be its identity",
-            sql=sql,
-        )
+        whole, named = _whole(case, table), _incomparable(table)
+        if whole and named:
+            yield Finding(
+                "PMG404",
+                severity,
+                f"{table['schema']}.{table['name']} has REPLICA IDENTITY FULL, and values of {named[0]['name']} "
+                f"({named[0]['type']}) can't be compared: the target stops at the first update",
+                case.brought_in(table["schema"], table["name"]),
+                "let a primary key be its identity",
+                sql=_add_identity(case, table, whole),
+            )
 
 
-def _incomparable(case: Case, table: Row) -> list[Row]:
-    bases = {row["type"]: row["base"] for row in case.source.domains}
+def computed(case: Case) -> Iterator[Finding]:
+    """A generated column in what tells a row, of which replication sends no value."""
+    severity = case.severity(dms=None, logical=ERROR)
+    if severity is None:
+        return
+    for table in case.source.tables:
+        name, place = f"{table['schema']}.{table['name']}", case.brought_in(table["schema"], table["name"])
+        known_by = table["identity"] if table["replica_identity"] == "index" else [] if table["late"] else table["key"]
+        made = [column["name"] for column in _generated(table) if column["name"] in known_by]
+        whole = _whole(case, table)
+        here = _major(case) >= _WHOLE
+        if made:
+            own = next((row for row in case.source.relations if row["ident"] == table["ident"]), None)
+            other = own["candidate"] if own and own["kind"] == "r" else None
+            yield Finding(
+                "PMG413",
+                severity,
+                f"{name} is known by {', '.join(made)}, which is generated and so not sent: "
+                f"{'its updates and deletes fail' if here else 'the target stops at the first update'}",
+                place,
+                "let a unique index on other columns, none of them NULL, be its identity",
+                sql=(f"ALTER TABLE {table['ident']} REPLICA IDENTITY USING INDEX {other['index']}",) if other else (),
+            )
+        elif whole and (where := _refused_whole(case, table)):
+            yield Finding(
+                "PMG413",
+                severity,
+                f"{name} has REPLICA IDENTITY FULL, and {_generated(table)[0]['name']} is generated: once it is "
+                f"published {where}, its updates and deletes fail",
+                place,
+                "let a primary key be its identity",
+                sql=_add_identity(case, table, whole),
+            )
 
-    def within(kind: str) -> str:
-        return within(bases[kind]) if kind in bases else kind
 
-    return [column for column in columns(table) if _INCOMPARABLE.fullmatch(within(column["type"]))]
+def _whole(case: Case, table: Row) -> list[Row]:
+    # With a key the other side finds the row by that.
+    leaves = case.parts[table["schema"], table["name"]]
+    return [leaf for leaf in leaves if leaf["replica_identity"] == "f" and not leaf["has_key"]]
+
+
+def _add_silent(case: Case, table: Row) -> tuple[str, ...]:
+    leaves = case.parts[table["schema"], table["name"]]
+    return _add_identity(case, table, [leaf for leaf in leaves if leaf["replica_identity"] == "n"])
+
+
+def _add_identity(case: Case, table: Row, others: list[Row]) -> tuple[str, ...]:
+    """Return what makes a key the identity, also of those parts of a table that have another one, or none."""
+    key = _add_key(case, table)
+    return (*key, *(f"ALTER TABLE {leaf['ident']} REPLICA IDENTITY DEFAULT" for leaf in others)) if key else ()
+
+
+def _incomparable(table: Row) -> list[Row]:
+    return [column for column in columns(table) if not column["equality"] and not column["generated"]]
+
+
+def _generated(table: Row) -> list[Row]:
+    return [column for column in columns(table) if column["generated"]]
+
+
+def _refused_whole(case: Case, table: Row) -> str | None:
+    """Say where a whole row of the table is refused as identity; None where it is not."""
+    if not _generated(table) or case.dms:
+        return None
+    if _major(case) >= _WHOLE:
+        return f"on the source, of version {_major(case)}"
+    if case.target_version >= _WHOLE:
+        return f"on the target, of version {case.target_version}, for the way back"
+    return None
+
+
+def _major(case: Case) -> int:
+    return int(case.source.server["version"]) // 10000

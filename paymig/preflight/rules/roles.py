@@ -47,6 +47,21 @@ def may_subscribe(case: Case) -> Iterator[Finding]:
     )
 
 
+def may_create(case: Case) -> Iterator[Finding]:
+    """The migration's login can't make the schema that paymig keeps its heartbeat in, nor publish."""
+    server = case.source.server
+    if not server["may_create"]:
+        yield Finding(
+            "PMG478",
+            ERROR,
+            f"{server['login']} may not create anything in the database {server['database']} of the source: neither "
+            "the schema paymig, of its heartbeat, nor a publication",
+            _LOGIN,
+            "allow it",
+            sql=(f"GRANT CREATE ON DATABASE {server['database_ident']} TO {server['login_ident']}",),
+        )
+
+
 def owns(case: Case) -> Iterator[Finding]:
     """The migration's login is no owner: it can't publish, fence, or apply changes on the way back."""
     server = case.source.server

@@ -56,27 +56,31 @@ def near_the_end(case: Case) -> Iterator[Finding]:
     gap = case.migration.cutover.switchover.sequence_gap
     for row in moving(case):
         last = row["start"] if row["last"] is None else row["last"]
-        step = row["increment"]
-        if row["minimum"] <= last + gap * step <= row["maximum"]:
-            continue
-        end = row["maximum"] if step > 0 else row["minimum"]
-        ident, limit = row["ident"], "MAXVALUE" if step > 0 else "MINVALUE"
-        statements = [f"ALTER SEQUENCE {ident} NO {limit}"]
-        largest = _LARGEST[row["type"]] if step > 0 else -_LARGEST[row["type"]] - 1
-        if not -abs(largest) <= last + gap * step <= abs(largest):
-            statements = [f"ALTER SEQUENCE {ident} AS bigint NO {limit}"]
-            if row["owned_by"] and row["owned_type"] in ("smallint", "integer"):
-                table, _, column = row["owned_by"].rpartition(".")
-                statements.insert(0, f"ALTER TABLE {table} ALTER COLUMN {column} TYPE bigint")
-        yield Finding(
-            "PMG441",
-            ERROR,
-            f"the sequence {row['schema']}.{row['name']} stands at {last} and ends at {end}: the switchover's gap of "
-            f"{gap} steps of {step} does not fit",
-            ("cutover", "switchover", "sequence_gap"),
-            "give it room, or choose a smaller gap",
-            sql=tuple(statements),
-        )
+        step, ident = row["increment"], row["ident"]
+        wanted, end = last + gap * step, row["maximum"] if step > 0 else row["minimum"]
+        ends, statements = f"ends at {end}", list[str]()
+        if not row["minimum"] <= wanted <= row["maximum"]:
+            grown = "" if _fits(row["type"], wanted) else "AS bigint "
+            statements.append(f"ALTER SEQUENCE {ident} {grown}NO {'MAXVALUE' if step > 0 else 'MINVALUE'}")
+        if not _fits(row["fed_type"], wanted):
+            table, _, column = (row["owned_by"] or row["called_by"]).rpartition(".")
+            statements.insert(0, f"ALTER TABLE {table} ALTER COLUMN {column} TYPE bigint")
+            ends = ends if len(statements) > 1 else f"feeds {table}.{column}, of type {row['fed_type']}"
+        if statements:
+            yield Finding(
+                "PMG441",
+                ERROR,
+                f"the sequence {row['schema']}.{row['name']} stands at {last} and {ends}: the switchover's gap of "
+                f"{gap} steps of {step} does not fit",
+                ("cutover", "switchover", "sequence_gap"),
+                "give it room, or choose a smaller gap",
+                sql=tuple(statements),
+            )
+
+
+def _fits(kind: str | None, number: int) -> bool:
+    """Whether a number is one of a type of whole numbers; of any other type, and of none, it always is."""
+    return kind not in _LARGEST or -_LARGEST[kind] - 1 <= number <= _LARGEST[kind]
 
 
 def starts_over(case: Case) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from paymig.preflight.case import ERROR, WARNING, Case, Finding, Side, human, number, setting, sides
 from runtime_lambdas.runtime.facts import Facts
-from schemas.diagnostics import SpecPath
+from schemas.diagnostics import Severity, SpecPath
 
 LONG_TRANSACTION = 60.0
 """Seconds after which a transaction is in the way: a slot and the fence wait for those that are open."""
@@ -12,19 +12,22 @@ LONG_TRANSACTION = 60.0
 _KEPT = 2**30  # bytes of log that an abandoned slot may hold before it is worth a word
 _RESTART = "set it and restart the server"
 _RELOAD = "set it and reload the configuration"
-_AURORA = "set it in the cluster's parameter group"
+_AURORA = "set it in the parameter group"
 
 
 def _place(side: Side) -> SpecPath:
     return ("source", "database") if side == "source" else ("database",)
 
 
-def _set(facts: Facts, side: Side, code: str, why: str, name: str, value: str, restart: bool) -> Finding:
+def _set(
+    facts: Facts, side: Side, code: str, why: str, name: str, value: str, restart: bool, severity: Severity = ERROR
+) -> Finding:
     where = f"{name} is {setting(facts, name)} on the {side}: {why}"
     if facts.server["managed"]:
-        return Finding(code, ERROR, where, _place(side), f"{_AURORA}: {name} = {value}", side)
+        known = "rds.logical_replication = 1" if name == "wal_level" else f"{name} = {value}"
+        return Finding(code, severity, where, _place(side), f"{_AURORA}{' and reboot' * restart}: {known}", side)
     statements = [f"ALTER SYSTEM SET {name} = {value}", *([] if restart else ["SELECT pg_reload_conf()"])]
-    return Finding(code, ERROR, where, _place(side), _RESTART if restart else _RELOAD, side, tuple(statements))
+    return Finding(code, severity, where, _place(side), _RESTART if restart else _RELOAD, side, tuple(statements))
 
 
 def wal_level(case: Case) -> Iterator[Finding]:
@@ -75,10 +78,10 @@ def log_cut_off(case: Case) -> Iterator[Finding]:
     for side, facts in sides(case):
         if number(facts, "max_slot_wal_keep_size") >= 0 and setting(facts, "max_slot_wal_keep_size") is not None:
             why = "a slot that falls behind by more is dropped, and the load starts anew"
-            yield _set(facts, side, "PMG455", why, "max_slot_wal_keep_size", "-1", restart=False)
+            yield _set(facts, side, "PMG455", why, "max_slot_wal_keep_size", "-1", False, WARNING)
         if number(facts, "idle_replication_slot_timeout") > 0:
             why = "a slot that rests for longer is dropped, and the load starts anew"
-            yield _set(facts, side, "PMG455", why, "idle_replication_slot_timeout", "0", restart=False)
+            yield _set(facts, side, "PMG455", why, "idle_replication_slot_timeout", "0", False, WARNING)
 
 
 def prepared(case: Case) -> Iterator[Finding]:

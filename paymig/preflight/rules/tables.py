@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from paymig.preflight.case import ERROR, NOTE, Case, Finding, Name, sides
+from paymig.preflight.case import ERROR, NOTE, WARNING, Case, Finding, Name, sides
 
 
 def unlogged(case: Case) -> Iterator[Finding]:
@@ -49,6 +49,17 @@ def leaves_the_selection(case: Case) -> Iterator[Finding]:
                 "key can't be made on the target",
                 case.brought_in(key["schema"], key["table"]),
                 f"add {name} to replication.tables.include, or drop the key",
+                sql=(f"ALTER TABLE {key['ident']} DROP CONSTRAINT {key['name']}",),
+            )
+        elif key["to_chosen"] and not key["from_chosen"]:
+            left, moved = f"{key['schema']}.{key['table']}", f"{key['to_schema']}.{key['to_table']}"
+            yield Finding(
+                "PMG409",
+                WARNING,
+                f"{left} refers to {moved} by {key['name']}, and stays behind: after the switchover nobody checks the "
+                f"key, since {moved} follows the target then",
+                case.brought_in(key["to_schema"], key["to_table"]),
+                f"add {left} to replication.tables.include, or drop the key",
                 sql=(f"ALTER TABLE {key['ident']} DROP CONSTRAINT {key['name']}",),
             )
 

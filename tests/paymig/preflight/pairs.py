@@ -58,6 +58,9 @@ class Pair:
         run(self.servers[side], self.name, *statements)
 
     def judge(self, target: bool = True, application: str = "app") -> list[Finding]:
+        return judge(self.case(target, application))
+
+    def case(self, target: bool = True, application: str = "app") -> Case:
         migration = parse(self.spec, "migration.yaml", Path("specs")).migration
         tables = migration.replication.tables
         found = {}
@@ -67,7 +70,7 @@ class Pair:
                 with closing(psycopg2.connect(server.dsn(self.name, "mover", "secret"))) as connection:
                     facts = read_facts(connection, tables.include, tables.exclude)
                 found[side] = Facts(**json.loads(json.dumps(asdict(facts))))  # as it leaves the function in AWS
-        return judge(Case(migration, application, found["source"], found.get("target")))
+        return Case(migration, application, found["source"], found.get("target"))
 
     def mend(self, findings: list[Finding]) -> None:
         for finding in findings:

@@ -29,6 +29,7 @@ CHANGING = {
     "PMG456": "seconds",
     "PMG457": "a process",
     "PMG458": "the log that is kept",
+    "PMG478": "the name of a database",
     "PMG480": "the version of a server",
     "PMG484": "the version of an extension",
     "PMG490": "the size of tables",

@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,10 +13,14 @@ import pytest
 
 from paymig.embedded.postgres import VOLATILE, Postgres
 from paymig.preflight.case import Finding
-from paymig.preflight.judge import stops
+from paymig.preflight.judge import judge, stops
 from paymig.preflight.rules import server as server_rules
+from runtime_lambdas.runtime.catalogue import read_tables
+from runtime_lambdas.runtime.replication import publication
 from schemas.codes import CODES
 from tests.paymig.preflight.pairs import MINIMAL, Pair, clean, fresh, page, run, said
+from tests.runtime_lambdas.replication.test_publication import CASES as REPLICATED
+from tests.runtime_lambdas.replication.test_publication import TYPES
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -71,6 +75,12 @@ CASES = [
     Bad("PMG402", "CREATE TABLE t (x text NOT NULL); CREATE UNIQUE INDEX i ON t (x COLLATE \"POSIX\")", "DMS passes",
         engine="dms"),
     Bad("PMG402", "CREATE TABLE t (x int PRIMARY KEY DEFERRABLE)", "t has a primary key that is checked late and no"),
+    Bad("PMG402", "CREATE TABLE t (x int, \"Y y\" int, z json, PRIMARY KEY (\"Y y\", x) DEFERRABLE)",
+        "a primary key that is checked late and no"),
+    Bad("PMG402", "CREATE TABLE t (x int, CONSTRAINT \"K\" PRIMARY KEY (x) DEFERRABLE)", "late: DMS passes", "dms"),
+    Bad("PMG402", "CREATE TABLE t (x int NOT NULL UNIQUE, y int); ALTER TABLE t REPLICA IDENTITY USING INDEX t_x_key; "
+        "ALTER TABLE t DROP CONSTRAINT t_x_key", "no primary key and no replica identity"),
+    Bad("PMG402", "CREATE TYPE mixed AS (a int, b json[]); CREATE TABLE t (x int, y mixed[])", "no replica identity"),
     Bad("PMG402", "CREATE TABLE t (x int) PARTITION BY LIST (x)", "DMS", engine="dms",
         stays="a key has to hold the partition key: only its owner can choose it", also=("PMG406",)),
     Bad("PMG403", "ALTER TABLE payments REPLICA IDENTITY NOTHING", "payments has REPLICA IDENTITY NOTHING"),
@@ -80,12 +90,15 @@ CASES = [
         "ALTER TABLE t1 REPLICA IDENTITY NOTHING",
         "public.t has",
     ),
+    Bad("PMG403", "CREATE TABLE t (x int PRIMARY KEY, y int NOT NULL UNIQUE); "
+        "ALTER TABLE t REPLICA IDENTITY USING INDEX t_y_key; ALTER TABLE t DROP CONSTRAINT t_y_key", "t has REPLICA"),
     Bad("PMG404", "CREATE TABLE t (x int, y json); ALTER TABLE t REPLICA IDENTITY FULL", "y (json)", also=("PMG412",)),
-    Bad("PMG404", "CREATE TABLE t (x int PRIMARY KEY, y xml[]); ALTER TABLE t REPLICA IDENTITY FULL", "y (xml[])"),
-    Bad("PMG404", "CREATE DOMAIN said AS json; CREATE DOMAIN told AS said; CREATE TABLE t (x int PRIMARY KEY, y told); "
-        "ALTER TABLE t REPLICA IDENTITY FULL", "y (public.told)"),
-    Bad("PMG404", "CREATE TABLE t (x int PRIMARY KEY, y jsonpath); ALTER TABLE t REPLICA IDENTITY FULL",
-        "y (jsonpath)"),
+    Bad("PMG404", "CREATE TABLE t (x int PRIMARY KEY DEFERRABLE, y xml[]); ALTER TABLE t REPLICA IDENTITY FULL",
+        "y (xml[])"),
+    Bad("PMG404", "CREATE DOMAIN said AS json; CREATE DOMAIN told AS said[]; CREATE TABLE t (x int, y told); "
+        "ALTER TABLE t REPLICA IDENTITY FULL", "y (public.told)", also=("PMG412",)),
+    Bad("PMG404", "CREATE TYPE mixed AS (a int, b jsonpath); CREATE TABLE t (x int NOT NULL UNIQUE, y mixed); "
+        "ALTER TABLE t REPLICA IDENTITY FULL", "y (public.mixed)", also=("PMG412",)),
     Bad("PMG405", "CREATE TABLE t (x int PRIMARY KEY) PARTITION BY LIST (x); "
         "CREATE UNLOGGED TABLE t1 PARTITION OF t DEFAULT", "public.t1 is unlogged"),
     Bad("PMG405", "CREATE UNLOGGED TABLE t (x int PRIMARY KEY)", "t is unlogged"),
@@ -110,11 +123,20 @@ CASES = [
     ),
     Bad("PMG411", "ALTER TABLE payments ENABLE ROW LEVEL SECURITY; ALTER TABLE payments FORCE ROW LEVEL SECURITY",
         "row security hides rows of public.payments from mover on the source"),
+    Bad("PMG409", "CREATE SCHEMA o; CREATE TABLE o.c (x bigint REFERENCES payments)",
+        "o.c refers to public.payments by c_x_fkey, and stays behind", severity="warning"),
     Bad("PMG412", "CREATE TABLE t (x int); ALTER TABLE t REPLICA IDENTITY FULL", "looks through", severity="warning"),
+    Bad("PMG413", "CREATE TABLE t (x int, y int GENERATED ALWAYS AS (x) STORED); ALTER TABLE t REPLICA IDENTITY FULL",
+        "published on the target, of version 18, for the way back", both=True, also=("PMG412",)),
+    Bad("PMG413", "CREATE TABLE t (y int GENERATED ALWAYS AS (1) STORED PRIMARY KEY, z text NOT NULL UNIQUE)",
+        "t is known by y, which is generated and so not sent: the target stops"),
     Bad("PMG420", "CREATE TABLE t (x int PRIMARY KEY, n numeric); INSERT INTO t VALUES (1, 1.0123456789)",
         "t.n is numeric: DMS makes it NUMERIC(28,6)", "dms"),
     Bad("PMG420", "CREATE TABLE t (x int PRIMARY KEY, \"N n\" numeric(40,2))", "t.N n is numeric(40,2)", "dms"),
-    Bad("PMG421", "CREATE DOMAIN cents AS bigint; CREATE TABLE t (x int PRIMARY KEY, n cents)", "a domain", "dms"),
+    Bad("PMG421", "CREATE DOMAIN cents AS bigint CHECK (VALUE > 0); CREATE TABLE t (x int PRIMARY KEY, n cents)",
+        "a domain", "dms"),
+    Bad("PMG421", "CREATE DOMAIN path AS int4multirange CHECK (NOT isempty(VALUE)); "
+        "CREATE TABLE t (x int PRIMARY KEY, n public.path)", "t.n is public.path, a domain", "dms"),
     Bad("PMG421", "CREATE TABLE t (x int PRIMARY KEY, n int4multirange)", "t.n is int4multirange", "dms"),
     Bad(
         "PMG421",
@@ -193,6 +215,11 @@ CASES = [
     ),
     Bad("PMG440", "CREATE SEQUENCE s; CREATE TABLE t (x int PRIMARY KEY DEFAULT nextval('s'))",
         "though the default of public.t.x calls it", severity="note"),
+    Bad("PMG441", "CREATE SEQUENCE s START 2147480000; "
+        "CREATE TABLE t (x int PRIMARY KEY DEFAULT nextval('s')); ALTER SEQUENCE s OWNED BY t.x",
+        "stands at 2147480000 and feeds public.t.x, of type integer"),
+    Bad("PMG441", "CREATE SEQUENCE s START 32000; CREATE TABLE t (x smallint PRIMARY KEY DEFAULT nextval('s'))",
+        "feeds public.t.x, of type smallint", also=("PMG440",)),
     Bad("PMG440", "CREATE SEQUENCE s", "moves because tables of its schema do", severity="note"),
     Bad("PMG440", "CREATE SCHEMA o; CREATE SEQUENCE o.s", "stays behind", severity="warning",
         stays="where it belongs, its owner knows"),
@@ -231,6 +258,7 @@ CASES = [
     Bad("PMG476", "SUPER;CREATE ROLE \"Group\"; GRANT \"Group\" TO app; GRANT TRUNCATE ON lines TO \"Group\", app",
         "app may TRUNCATE public.lines", "dms", severity="warning"),
     Bad("PMG477", "SUPER;REVOKE pg_create_subscription FROM mover", "mover may not subscribe on the source"),
+    Bad("PMG478", "SUPER;ALTER DATABASE {name} OWNER TO postgres", "mover may not create anything"),
     Bad("PMG470", "SUPER;ALTER ROLE mover NOREPLICATION", "mover may not replicate"),
     Bad("PMG459", "SUPER;ALTER ROLE mover SET statement_timeout = '1min'", "statement_timeout is 60000 ms for mover"),
     Bad("PMG459", "SUPER;ALTER ROLE mover SET transaction_timeout = '1min'", "on the target", side="target"),
@@ -244,7 +272,7 @@ def test_it_is_found_and_its_own_sql_mends_it(pair: Pair, bad: Bad):
     target = bad.side == "target" or bad.both
     sql = bad.sql.removeprefix("SUPER;") if bad.sql.startswith("SUPER;") else f"SET ROLE mover; {bad.sql}"
     for side in ("source", "target") if bad.both else (bad.side,):
-        pair.run(side, sql)
+        pair.run(side, sql.replace("{name}", pair.name))
     try:
         findings = pair.judge(target)
         (found,) = with_code(findings, bad.code)
@@ -299,6 +327,39 @@ def test_a_good_pair_has_nothing_but_what_it_tells(pair: Pair):
         found = pair.judge()
         assert {finding.code for finding in found} == ALWAYS
         assert not stops(found)
+
+
+IDENTITIES = {"PMG402", "PMG403", "PMG404", "PMG413"}
+
+
+def test_what_the_engine_refuses_is_found_and_mended(pair: Pair):
+    """Every table of which real servers were seen to fail or not to fail."""
+    pair.spec += "replication:\n  engine: logical\n"
+    pair.run("source", f"SET ROLE mover; {TYPES}")
+    for case in REPLICATED:
+        alter = f"; ALTER TABLE {case.name} {case.then}" if case.then else ""
+        pair.run("source", f"SET ROLE mover; CREATE TABLE {case.name} ({case.columns}){alter}")
+    wrong = {case.name for case in REPLICATED if case.refused}
+    assert refused_by_the_engine(pair) == wrong
+    before = found_by_name(pair)
+    assert wrong <= before.keys()
+    assert before.keys() - wrong == {"keyless", "late", "dropped", "dropped_keyed", "nothing"}  # have no identity yet
+    pair.mend([finding for finding in before.values() if finding.sql])
+    left = {"generated_key", "generated_index"}  # of other columns none is known to tell a row
+    assert refused_by_the_engine(pair) == left == found_by_name(pair).keys()
+
+
+def refused_by_the_engine(pair: Pair) -> set[str]:
+    with closing(pair.servers["source"].connect(pair.name)) as connection, connection.cursor() as cursor:
+        tables = read_tables(cursor, ["public.%"])
+    return {table.name for table in tables if publication.refused([table], 16) or publication.forbidden([table], 18)}
+
+
+def found_by_name(pair: Pair) -> dict[str, Finding]:
+    found = [finding for finding in pair.judge() if finding.code in IDENTITIES]
+    named = {finding.message.removeprefix("public.").split()[0]: finding for finding in found}
+    assert len(named) == len(found)
+    return named
 
 
 def test_what_is_for_replicas_alone_does_not_begin_to_work_for_the_application(pair: Pair):
@@ -363,6 +424,38 @@ def test_a_target_older_than_its_source(pair: Pair):
     (found,) = with_code(turned.judge(target=False), "PMG480")
     assert found.path == ("database", "engine_version")
     assert with_code(pair.judge(), "PMG480") == []
+
+
+def test_what_a_domain_demands_is_demanded_by_the_table_then(pair: Pair):
+    """All of it, through every domain that a domain is one of; and a word in a literal is no value."""
+    pair.spec += "replication:\n  engine: dms\n"
+    pair.run(
+        "source",
+        "SET ROLE mover; CREATE COLLATION \"Other\" (PROVIDER = libc, LOCALE = 'POSIX');"
+        "CREATE DOMAIN word AS varchar(9) COLLATE \"Other\" NOT NULL CHECK (VALUE <> 'VALUE' AND VALUE <> 'it''s');"
+        "CREATE DOMAIN short AS word DEFAULT 'a \"VALUE\"' CHECK (length(VALUE) < 10 OR NULLIF(VALUE, 'x') IS NULL);"
+        "ALTER DOMAIN short ADD CONSTRAINT low CHECK (lower(VALUE) = VALUE) NOT VALID;"
+        "CREATE TABLE t (x int PRIMARY KEY, \"VALUE n\" short, own short DEFAULT 'own');"
+        "INSERT INTO t VALUES (1, 'fine')",
+    )
+    first, second = with_code(pair.judge(target=False), "PMG421")
+    pair.mend([first, second])
+    assert with_code(pair.judge(target=False), "PMG421") == []
+    with closing(pair.servers["source"].connect(pair.name)) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO t VALUES (2, 'good') RETURNING own")
+        assert cursor.fetchone() == ("own",)
+        for refused in ("'VALUE'", "'it''s'", "'UPPER'", "NULL"):
+            with pytest.raises(psycopg2.errors.IntegrityError):
+                cursor.execute(f"INSERT INTO t VALUES (3, {refused})")
+        with pytest.raises(psycopg2.errors.StringDataRightTruncation):
+            cursor.execute("INSERT INTO t VALUES (3, 'far too long')")
+        with pytest.raises(psycopg2.errors.CheckViolation):  # which says that the default was kept
+            cursor.execute("INSERT INTO t VALUES (3)")
+        cursor.execute(
+            "SELECT a.attname, format_type(a.atttypid, a.atttypmod), l.collname FROM pg_attribute a"
+            " JOIN pg_collation l ON l.oid = a.attcollation WHERE a.attrelid = 't'::regclass ORDER BY a.attnum"
+        )
+        assert cursor.fetchall() == [(name, "character varying(9)", "Other") for name in ("VALUE n", "own")]
 
 
 def test_values_that_may_be_cut(pair: Pair):
@@ -442,6 +535,53 @@ def test_encodings(servers, pair: Pair):
         assert len(with_code(encoded.judge(target=False), "PMG481")) == 1
 
 
+ORDINARY = """
+CREATE TYPE state AS ENUM ('new', 'paid'); CREATE DOMAIN cents AS bigint NOT NULL DEFAULT 0 CHECK (VALUE >= 0);
+CREATE TYPE address AS (street text, city text);
+CREATE TABLE merchants (
+    id uuid PRIMARY KEY, name varchar(80) NOT NULL UNIQUE, home address, tags text[], settings jsonb, raw json,
+    parent uuid REFERENCES merchants, made timestamptz NOT NULL DEFAULT now(), at point, span tstzrange
+);
+CREATE TABLE invoices (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, merchant uuid NOT NULL REFERENCES merchants ON DELETE CASCADE,
+    total numeric NOT NULL, net cents, doubled numeric GENERATED ALWAYS AS (total * 2) STORED, state state, doc bytea,
+    EXCLUDE USING gist (during WITH &&), during daterange
+);
+CREATE TABLE events (id bigserial, at date NOT NULL, what text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE events_old PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2026-01-01');
+CREATE TABLE events_new PARTITION OF events DEFAULT PARTITION BY HASH (id);
+CREATE TABLE events_new_0 PARTITION OF events_new FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE INDEX ON events (what text_pattern_ops); CREATE INDEX ON invoices ((total * 2)) WHERE state = 'new';
+CREATE VIEW paid AS SELECT * FROM invoices WHERE state = 'paid';
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.made := now(); RETURN NEW; END';
+CREATE TRIGGER touch BEFORE UPDATE ON merchants FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE FUNCTION total(uuid) RETURNS numeric LANGUAGE sql STABLE
+    AS 'SELECT sum(total) FROM invoices WHERE merchant = $1';
+COMMENT ON TABLE events IS 'VALUE'; REVOKE ALL ON FUNCTION total FROM PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
+INSERT INTO merchants (id, name) VALUES (gen_random_uuid(), 'Zoë');
+INSERT INTO invoices (merchant, total) SELECT id, 1.5 FROM merchants;
+INSERT INTO events (at) VALUES ('2025-01-01'), (now());
+"""
+
+
+def test_an_ordinary_schema_has_what_its_engine_minds_and_nothing_else(pair: Pair):
+    for side in ("source", "target"):
+        pair.run(side, f"SET ROLE mover; {ORDINARY}")
+    pair.spec = f"{MINIMAL}replication:\n  engine: logical\n"
+    assert {finding.code for finding in pair.judge()} == ALWAYS
+    pair.spec = f"{MINIMAL}replication:\n  engine: dms\n"
+    found = [(finding.code, finding.message.split(" is ")[0]) for finding in pair.judge() if finding.code not in ALWAYS]
+    assert found == [
+        ("PMG406", "public.events"),
+        ("PMG420", "public.invoices.total"),
+        ("PMG420", "public.invoices.doubled"),
+        ("PMG421", "public.invoices.net"),
+        ("PMG423", "public.invoices.doubled"),
+        ("PMG424", "public.invoices.id"),
+    ]
+
+
 @mends("PMG483")
 def test_collations(pair: Pair):
     turned = pair.turned()  # the newer server has a collation that is built in
@@ -451,6 +591,8 @@ def test_collations(pair: Pair):
         "ALTER TABLE payments ALTER note TYPE text COLLATE known",
     )
     assert not {finding.code for finding in turned.judge()} & {"PMG482", "PMG483"}  # the schema's transfer makes it
+    turned.run("source", "UPDATE pg_collation SET collversion = '0' WHERE collname = 'pg_c_utf8'")
+    assert with_code(turned.judge(), "PMG483") == []  # nothing of the tables is ordered by it
     turned.run("source", "UPDATE pg_collation SET collversion = '0' WHERE collname = 'known'")
     (found,) = with_code(turned.judge(), "PMG483")
     assert said(found) == page("PMG483")[1]
@@ -459,6 +601,41 @@ def test_collations(pair: Pair):
     turned.run("source", "ALTER TABLE payments ALTER note TYPE text COLLATE pg_c_utf8")
     (found,) = with_code(turned.judge(), "PMG482")
     assert said(found) == page("PMG482")[1]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "says"),
+    [
+        ({"collate": "en_US.utf8"}, {"collate": "en_US.UTF-8"}, ""),
+        ({"collate": "POSIX"}, {"collate": "C"}, ""),
+        ({"collate": "de_DE.UTF-8"}, {"collate": "en_US.utf8"}, "by de_DE.UTF-8 on the source and by en_US.UTF-8 on"),
+        (
+            {"collate": "en_US.UTF-8", "provider": "i", "locale": "en-US"},
+            {"collate": "en_US.UTF-8", "provider": "c"},
+            "by en-US of ICU on the source and by en_US.UTF-8 on the target",
+        ),
+    ],
+)
+def test_one_order_of_text_may_be_spelled_in_two_ways(pair: Pair, ours, theirs, says):
+    """On servers that have these locales; the ones here do not."""
+    case = pair.case()
+    assert case.target is not None
+    source = replace(case.source, server={**case.source.server, **ours})
+    target = replace(case.target, server={**case.target.server, **theirs})
+    found = with_code(judge(replace(case, source=source, target=target)), "PMG482")
+    assert len(found) == bool(says)
+    assert all(says in each.message for each in found)
+
+
+def test_what_is_set_in_a_parameter_group_has_the_name_that_it_has_there(pair: Pair):
+    case = pair.case()
+    settings = {**case.source.server["settings"], "wal_level": {"value": "replica", "unit": None}}
+    managed = replace(case.source, server={**case.source.server, "managed": True, "settings": settings})
+    (found,) = with_code(judge(replace(case, source=managed)), "PMG450")
+    assert (found.advice, found.sql) == (
+        "set it in the parameter group and reboot: rds.logical_replication = 1",
+        (),
+    )
 
 
 def test_another_order_of_text(servers):
