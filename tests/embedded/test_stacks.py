@@ -227,3 +227,19 @@ def test_a_template_in_a_bucket_that_does_not_exist(deploy) -> None:
         {"Child": resource("CloudFormation::Stack", TemplateURL="https://s3.us-east-2.amazonaws.com/none/x.json")}
     )
     assert "cannot be read" in "".join(stack.failures())
+
+
+def test_a_log_group_without_a_name_is_named_after_its_stack_and_keeps_that_name(aws, deploy) -> None:
+    stack = deploy({"Group": resource("Logs::LogGroup", RetentionInDays="1")})
+    name = stack.ref("Group")
+    assert name.startswith(f"{stack.name}-Group-")
+    assert stack.apply({"Group": resource("Logs::LogGroup", RetentionInDays="3")}) == "UPDATE_COMPLETE"
+    assert stack.ref("Group") == name
+    [group] = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert group["retentionInDays"] == 3
+    named = resource("Logs::LogGroup", LogGroupName="mine", RetentionInDays="3")
+    assert stack.apply({"Group": named}) == "UPDATE_COMPLETE"
+    assert stack.ref("Group") == "mine"
+    assert stack.apply({"Group": resource("Logs::LogGroup", RetentionInDays="3")}) == "UPDATE_COMPLETE"
+    assert stack.ref("Group").startswith(f"{stack.name}-Group-")
+    assert aws.client("logs").describe_log_groups(logGroupNamePrefix="mine")["logGroups"] == []

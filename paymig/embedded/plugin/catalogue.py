@@ -18,6 +18,7 @@ from paymig.embedded.plugin import (
     ec2_private_lines,
     functions,
     load_balancing,
+    log_groups,
     map_runs,
     nested,
     nested_changes,
@@ -45,6 +46,7 @@ def install(seed: Seed) -> frozenset[str]:
     codedeploy.install()
     dms.install()
     drift.install()
+    log_groups.install()
     map_runs.install()
     nested.install()
     nested_changes.install()
