@@ -67,6 +67,20 @@ BY_TAG = frozenset(
         "dms:ModifyReplicationConfig",
         "dms:ModifyReplicationInstance",
         "dms:ModifyReplicationTask",
+        "ec2:DeleteCustomerGateway",
+        "ec2:DeleteFlowLogs",
+        "ec2:DeleteInternetGateway",
+        "ec2:DeleteNatGateway",
+        "ec2:DeleteNetworkAcl",
+        "ec2:DeleteRouteTable",
+        "ec2:DeleteSecurityGroup",
+        "ec2:DeleteSubnet",
+        "ec2:DeleteTransitGatewayVpcAttachment",
+        "ec2:DeleteVpc",
+        "ec2:DeleteVpcEndpoints",
+        "ec2:DeleteVpnConnection",
+        "ec2:DeleteVpnGateway",
+        "ec2:ReleaseAddress",
         "elasticloadbalancing:DeleteLoadBalancer",
         "elasticloadbalancing:DeleteTargetGroup",
         "elasticloadbalancing:DeregisterTargets",
@@ -87,13 +101,31 @@ BY_TAG = frozenset(
 )
 """What destroys or changes a resource that has an id of AWS's own and a tag.
 
-Of a key only what no creation asks for: it takes minutes until KMS reads a new tag.
+Of a key only what no creation asks for: it takes minutes until KMS reads a new tag. Of a network only what deletes what
+bears the tag itself: a route or a rule of a group may be one of the migration's in a table or a group that is not.
 """
+
+_OF_EC2 = (
+    "customer-gateway",
+    "elastic-ip",
+    "internet-gateway",
+    "natgateway",
+    "network-acl",
+    "route-table",
+    "security-group",
+    "subnet",
+    "transit-gateway-attachment",
+    "vpc",
+    "vpc-endpoint",
+    "vpc-flow-log",
+    "vpn-connection",
+    "vpn-gateway",
+)
 
 
 def roles(base: Ground) -> tuple[str, ...]:
-    """Give the roles of a migration, of the bootstrap stack and of DMS."""
-    names = (base.generated, f"{BOOTSTRAP}-*", *sorted(ACCOUNT_ROLES))
+    """Give the roles of a migration, and those of DMS, which are all that the bootstrap stack holds."""
+    names = (base.generated, *sorted(ACCOUNT_ROLES))
     return tuple(base.everywhere("iam", f"role/{name}", base.account) for name in names)
 
 
@@ -170,6 +202,7 @@ def tagged(base: Ground) -> Place:
     kinds = (
         ("acm", "certificate/*"),
         *(("dms", f"{kind}:*") for kind in ("endpoint", "es", "rep", "replication-config", "subgrp", "task")),
+        *(("ec2", f"{kind}/*") for kind in _OF_EC2),
         ("elasticloadbalancing", "loadbalancer/app/*"),
         ("elasticloadbalancing", "targetgroup/*"),
         ("kms", "key/*"),

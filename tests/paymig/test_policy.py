@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner, Result
 
 from compiler.compile import compile_spec
+from compiler.names import MIGRATION_TAG
 from compiler.plan.permissions import needs
+from paymig.aws.bootstrap import STACK as BOOTSTRAP
 from paymig.cli import COMMANDS, cli
 from paymig.errors import UNHEALTHY, AwsError
 from paymig.journal.opening import open_journal
@@ -22,11 +24,13 @@ from paymig.policy.formats import FOR, FORMATS
 from paymig.policy.people import REVIEWING
 from paymig.policy.places import ANYWHERE, places, service_role
 from paymig.policy.rights import RIGHTS
+from paymig.policy.services import BY_TAG
 from paymig.policy.statements import LARGEST, size, split
 from paymig.rehearsal.stage import open_stage
 from runtime_lambdas.runtime.journal.hold import hold
 from schemas.load import load
 from tests.examples import EXAMPLES, SPECS
+from tests.paymig.deployed import deployed
 from tests.paymig.iam import Asked, World, allows, asked
 from tests.paymig.operators import another
 from tests.paymig.paying import execute
@@ -230,20 +234,75 @@ def test_no_right_goes_unused(recorded: tuple[list[Asked], Any]) -> None:
     assert {right: set(right.commands.split()) for right in RIGHTS} == used
 
 
+def touched(stage: Any, *, looking: bool) -> Iterator[Asked]:
+    """What CloudFormation asks of each resource that is deployed, of its own service, as its type's provider says.
+
+    The embedded AWS does not ask itself: it looks a resource up without a call.
+    """
+    context = {"aws:RequestedRegion": [SPEC.migration.region], **OURS}
+    for one in deployed(stage.aws, stage.embedded.account_id, NAME, BOOTSTRAP):
+        found = needs({one.type})
+        for action in sorted(found.read if looking else found.read | found.write):
+            service, _, name = action.partition(":")
+            if service == one.arn.split(":")[2] and (name.startswith(("Describe", "Get", "List")) or not looking):
+                yield Asked("deploy", action, one.arn, context)
+
+
+@pytest.mark.parametrize("who", ["operator", "cloudformation"])
+def test_each_deployed_resource_is_within_reach_of_cloudformation(recorded: tuple[list[Asked], Any], who: str) -> None:
+    """With the operator's rights as far as drift detection looks, and with its own role for whatever is to be done."""
+    looking = who == "operator"
+    policy = [one.to_json() for one in FOR[who](compile_spec(SPEC)) if one.sid.startswith("Drift") or not looking]
+    everything = [one for one in touched(recorded[1], looking=looking) if one.action != "secretsmanager:GetSecretValue"]
+    assert {one.resource.split(":")[2] for one in everything} > {"iam", "lambda", "rds", "s3", "secretsmanager"}
+    assert [one for one in everything if not any(allows(statement, one) for statement in policy)] == []
+
+
 def test_no_command_is_forgotten(recorded: tuple[list[Asked], Any]) -> None:
     """A command is recorded, or it asks nothing of AWS."""
     offline = {"init", "check", "compile", "policy", "evidence", "graph", "schema", "rehearse", "runbook"}
     assert {one.command for one in recorded[0]} | offline == set(COMMANDS)
 
 
+_OTHERWISE = "AWS may make the name from the logical id alone"
+_OWN = "of a stack of one's own, which takes its types' names"
+_ALONG = "a provider's call names it along with the resource"
+BESIDE = {
+    "trail/Audit-*": _OTHERWISE,
+    "alarm:RollbackAlarm-*": _OTHERWISE,
+    "dashboard/Dashboard-*": _OTHERWISE,
+    "regional/webacl/Firewall-*/*": _OTHERWISE,
+    f"table/{NAME}-*": _OWN,
+    f"cluster-snapshot:{NAME}-*": _ALONG,
+    f"snapshot:{NAME}-*": _ALONG,
+    "auto-backup:*": _ALONG,
+    "og:default:*": _ALONG,
+    "pg:default.*": _ALONG,
+    "global-cluster:*": _ALONG,
+    "secret:rds!cluster-*": _ALONG,
+    "regional/managedruleset/*": _ALONG,
+    "regional/rulegroup/*": _ALONG,
+    "loadbalancer/app/*": _ALONG,
+    f"{NAME}-*/*": _ALONG,
+    f"{BOOTSTRAP}-*/*": _ALONG,
+    f"hostedzone/{SPEC.migration.routing.hosted_zone}": "a record has no ARN",
+    "change/*": "a record has no ARN",
+}
+"""What drift detection may look at, and nothing of it is deployed here: how the ARN ends, and why."""
+
+
 def test_each_resource_of_the_operator_is_used(recorded: tuple[list[Asked], Any]) -> None:
     """Not a nested stack or a folder too many is named."""
-    everything = [thawed(one) for one in recorded[0]]
+    called, looked_at = [*map(thawed, recorded[0])], [*touched(recorded[1], looking=True)]
     for statement in FOR["operator"](compile_spec(SPEC)):
-        if not statement.sid.startswith("Drift") and statement.sid not in ("Tasks", "Ends"):  # recorded beside DMS
-            for resource in statement.resources:
-                alone = {**statement.to_json(), "Resource": [resource]}
-                assert any(allows(alone, one) for one in everything), f"{statement.sid}: {resource}"
+        if statement.sid in ("Tasks", "Ends"):  # recorded beside DMS
+            continue
+        drift = statement.sid.startswith("Drift")
+        for resource in statement.resources:
+            alone = {**statement.to_json(), "Resource": [resource]}
+            used = any(allows(alone, one) for one in (looked_at if drift else called))
+            beside = drift and resource.split(":", 5)[-1] in BESIDE
+            assert used != beside, f"{statement.sid}: {resource}"
 
 
 IDS_OF_AWS = frozenset(
@@ -303,6 +362,13 @@ def test_a_wildcard_alone_has_its_reason(name: str, who: str) -> None:
         assert named <= KNOW_NO_RESOURCES, statement.sid
         global_only = {action.partition(":")[0] for action in statement.actions} <= {"iam", "route53"}
         assert global_only or "aws:RequestedRegion" in (statement.condition or {})["StringEquals"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_function_that_an_operator_calls_is_alone_in_its_stack(name: str) -> None:
+    """An operator may call whatever function's name begins as that stack's does."""
+    control = json.loads(compile_spec(load(SPECS / f"{name}.yaml")).templates["control"])
+    assert [found["Type"] for found in control["Resources"].values()].count("AWS::Lambda::Function") == 1
 
 
 def test_drift_detection_reads_what_the_templates_hold() -> None:
@@ -419,6 +485,8 @@ def test_the_service_role_ends_at_the_names_of_the_migration(action: str, own: s
     [
         ("acm:DeleteCertificate", "acm:{}:certificate/an-id"),
         ("dms:DeleteReplicationTask", "dms:{}:task:AN-ID"),
+        ("ec2:DeleteVpc", "ec2:{}:vpc/vpc-1"),
+        ("ec2:ReleaseAddress", "ec2:{}:elastic-ip/eipalloc-1"),
         ("elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:{}:loadbalancer/app/paym-Load-1X/an-id"),
         ("kms:ScheduleKeyDeletion", "kms:{}:key/an-id"),
         ("kms:PutKeyPolicy", "kms:{}:key/an-id"),
@@ -431,6 +499,20 @@ def test_the_service_role_ends_at_the_tag_where_ids_are_not_known(action: str, r
     for tags, expected in ((OURS, True), (OTHERS, False), ({}, False)):
         wanted = Asked("", action, arn, {"aws:RequestedRegion": [SPEC.migration.region], **tags})
         assert any(allows(statement, wanted) for statement in policy) is expected
+
+
+def test_what_is_deleted_of_a_network_by_its_tag_has_it() -> None:
+    by_tag = {action for action in BY_TAG if action.startswith("ec2:")}
+    deleted: set[str] = set()
+    for name in EXAMPLES:
+        compiled = compile_spec(load(SPECS / f"{name}.yaml"))
+        for template, body in compiled.templates.items():
+            for key, found in json.loads(body)["Resources"].items():
+                if here := needs({found["Type"]}).write & by_tag:
+                    tags = {tag["Key"]: tag["Value"] for tag in found["Properties"]["Tags"]}
+                    assert tags.get(MIGRATION_TAG) == compiled.migration.full_name, f"{name}/{template}/{key}"
+                    deleted |= here
+    assert deleted == by_tag
 
 
 def test_what_publishes_no_rights_is_named(tmp_path: Path) -> None:
