@@ -84,6 +84,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "PMG411": "Row security hides rows",
         "PMG412": "Rows found by looking through the table",
         "PMG413": "Generated column that is to tell a row",
+        "PMG414": "Names that differ in case alone",
         "PMG420": "Number that DMS rounds",
         "PMG421": "Type that DMS does not document",
         "PMG422": "Type that DMS changes",

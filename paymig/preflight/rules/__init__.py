@@ -12,6 +12,7 @@ RULES: tuple[Rule, ...] = (
     identity.computed,
     tables.unlogged,
     tables.partitioned,
+    tables.same_but_for_case,
     tables.leaves_the_selection,
     tables.circle,
     tables.hidden_rows,

@@ -37,6 +37,27 @@ def partitioned(case: Case) -> Iterator[Finding]:
             )
 
 
+def same_but_for_case(case: Case) -> Iterator[Finding]:
+    """Tables whose names differ in case alone, which DMS takes for one another."""
+    severity = case.severity(dms=ERROR, logical=None)
+    if severity is None:
+        return
+    alike: dict[Name, list[Name]] = {}
+    for table in case.source.tables:
+        name = table["schema"], table["name"]
+        alike.setdefault((name[0].lower(), name[1].lower()), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            yield Finding(
+                "PMG414",
+                severity,
+                f"{' and '.join(f'{schema}.{name}' for schema, name in names)} differ in case alone: DMS supports no "
+                "two such tables",
+                case.brought_in(*names[0]),
+                "give one of them another name or exclude it, or choose `engine: logical`",
+            )
+
+
 def leaves_the_selection(case: Case) -> Iterator[Finding]:
     """A foreign key to a table that stays behind."""
     for key in case.source.foreign_keys:
