@@ -19,25 +19,26 @@ def no_key(case: Case) -> Iterator[Finding]:
         place = case.brought_in(table["schema"], table["name"])
         identity = table["replica_identity"]
         key = "a primary key that is checked late" if table["key"] else "no primary key"
+        advice = "make the key anew and not DEFERRABLE" if table["key"] else "give it a key"
         if case.dms:
             yield Finding(
                 "PMG402",
                 ERROR,
                 f"{name} has {key}: DMS passes over its updates and deletes",
                 place,
-                "make the key anew and not DEFERRABLE" if table["key"] else "give it a key",
+                advice,
                 sql=_add_silent(case, table),
             )
         elif silent:
+            fit = not (_incomparable(table) or _refused_whole(case, table))
+            whole = "the start makes whole rows its identity" if fit else "whole rows can not be its identity"
             yield Finding(
                 "PMG402",
                 ERROR,
-                f"{name} has {key} and no replica identity: once it is published, its updates and deletes "
-                "fail on the source",
+                f"{name} has {key} and no replica identity: published so, its updates and deletes would fail on the "
+                f"source, and {whole}",
                 place,
-                "let whole rows be its identity, or make the key anew and not DEFERRABLE"
-                if table["key"]
-                else "give it a key, or let whole rows be its identity",
+                f"{advice}{', or let whole rows be its identity' * fit}",
                 sql=_identify(case, table),
             )
         elif identity == "full" or table["kind"] == "partitioned":

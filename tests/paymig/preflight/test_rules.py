@@ -63,7 +63,7 @@ CASES = [
     Bad("PMG402", "CREATE TABLE t (x int NOT NULL); CREATE UNIQUE INDEX i ON t (x)", "DMS passes", engine="dms"),
     Bad("PMG402", "CREATE TABLE t (x int NOT NULL UNIQUE, \"Y\" int)", "DMS passes", engine="dms"),
     Bad("PMG402", "CREATE TABLE t (x int NOT NULL UNIQUE, y json)", "no replica identity"),
-    Bad("PMG402", "CREATE TABLE t (x int, y json)", "no replica identity"),
+    Bad("PMG402", "CREATE TABLE t (x int, y json)", "and whole rows can not be its identity"),
     Bad(
         "PMG402",
         "CREATE TABLE t (x int) PARTITION BY LIST (x); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); "
@@ -74,7 +74,8 @@ CASES = [
         engine="dms"),
     Bad("PMG402", "CREATE TABLE t (x text NOT NULL); CREATE UNIQUE INDEX i ON t (x COLLATE \"POSIX\")", "DMS passes",
         engine="dms"),
-    Bad("PMG402", "CREATE TABLE t (x int PRIMARY KEY DEFERRABLE)", "t has a primary key that is checked late and no"),
+    Bad("PMG402", "CREATE TABLE t (x int PRIMARY KEY DEFERRABLE)", "late and no replica identity: published so, its "
+        "updates and deletes would fail on the source, and the start makes whole rows its identity"),
     Bad("PMG402", "CREATE TABLE t (x int, \"Y y\" int, z json, PRIMARY KEY (\"Y y\", x) DEFERRABLE)",
         "a primary key that is checked late and no"),
     Bad("PMG402", "CREATE TABLE t (x int, CONSTRAINT \"K\" PRIMARY KEY (x) DEFERRABLE)", "late: DMS passes", "dms"),
