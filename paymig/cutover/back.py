@@ -14,9 +14,12 @@ PLAIN = "paymig rollback without --in-cloud, where both databases can be reached
 
 
 def undo(at: Operation, why: str, cloud: bool = False) -> None:
-    """Open the source again where a switchover has fenced it and has not passed the point of no return."""
-    attempt = _state(at).attempt
-    if attempt is None or attempt.committed or not attempt.under_way:
+    """Open again what a move has fenced that has not passed the point of no return.
+
+    A switchback in the cloud is left to the machine: it is at work on it, or undoes what a dead operator left.
+    """
+    attempt = _state(at).left_over
+    if attempt is None or attempt.committed or (cloud and attempt.way == BACK):
         return
     from paymig.cutover import driver, in_cloud
 
@@ -54,7 +57,8 @@ def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None, clo
     if state.ending:
         raise Refused("the way back has ended: `paymig finalize` stopped the replication to the source")
     if cloud:
-        at.console.confirm(f"Move the writer back to the source? Writes pause meanwhile; {_in_cloud(at)}.", yes)
+        if state.left_over is None:  # otherwise writes are paused: nothing is asked
+            at.console.confirm(f"Move the writer back to the source? Writes pause meanwhile; {_in_cloud(at)}.", yes)
         driver.finish(at, in_cloud.run(at, Wish.SWITCHBACK, why))
         return True
     if accept_loss is not None:

@@ -21,7 +21,8 @@ from paymig.operation import Operation
 from runtime_lambdas.runtime.journal.approvals import Demand
 from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.switchover.actions import Outcome
-from runtime_lambdas.switchover.decide import Wish
+from runtime_lambdas.switchover.decide import Finished, Wish, decide
+from runtime_lambdas.switchover.history import fold
 from runtime_lambdas.switchover.phases import PAUSE, Step
 
 _OUTPUT = "SwitchoverStateMachineArn"
@@ -41,7 +42,11 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
         Refused: it did not move: says why; or there is no state machine yet.
         NotApproved: the switchover waits for an approval.
     """
-    before = max((entry.sequence for entry in at.journal.entries()), default=-1)
+    entries = list(at.journal.entries())
+    before = max((entry.sequence for entry in entries), default=-1)
+    if isinstance(verdict := decide(entries, wish), Finished):
+        _follow_writer(at, wish, why)
+        return Outcome(verdict.writer, fold(entries).epoch, None)
     execution = _start(at, wish, why, demand.digest if demand else "")
     budget = at.migration.cutover.switchover.pause_budget.total_seconds()
     try:
@@ -51,10 +56,14 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
     except KeyboardInterrupt:
         at.console.say("Stopped watching; the move goes on in AWS. The same command watches it again.")
         raise
-    if wish in driver.WISHED:
-        # However the execution ended: what fails once the new writer is open would leave the clients with the old one.
-        traffic.follow_later(at, driver.WISHED[wish], why)
+    # However the execution ended: what fails once the new writer is open would leave the clients with the old one.
+    _follow_writer(at, wish, why)
     return _outcome(at, execution, before, wish)
+
+
+def _follow_writer(at: Operation, wish: Wish, why: str) -> None:
+    if wish in driver.WISHED:
+        traffic.follow_later(at, driver.WISHED[wish], why)
 
 
 def _start(at: Operation, wish: Wish, why: str, seen: str = "") -> str:

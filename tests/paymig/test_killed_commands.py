@@ -10,6 +10,7 @@ random tenth is run, and its seed is printed.
 import os
 import random
 import signal
+from collections.abc import Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
 from types import SimpleNamespace
@@ -76,6 +77,12 @@ BACK = (
     Case("target", ("rollback", Step.COMPARE), "rollback", "source"),
     Case("target", ("rollback", Step.OPEN), "rollback", "source"),
     Case("target", ("rollback", Step.OPEN), "switchover", "source", WAITS),
+)
+
+
+IN_CLOUD = (
+    Case("source", None, "switchover --in-cloud", "target"),
+    Case("target", None, "rollback --in-cloud", "source"),
 )
 
 
@@ -216,6 +223,12 @@ class Desk:
 
 
 @pytest.fixture
+def desk(stage, spec, file, replicating, capsys):
+    weights.write(another(stage), record_of(spec.migration), Weights.to_new(0))
+    return Desk(stage, spec, file, replicating, capsys)
+
+
+@pytest.fixture
 def file(tmp_path):
     return checkout(tmp_path / "specs", TOGETHER)
 
@@ -225,15 +238,11 @@ def spec(file):
     return load(file)
 
 
-def test_killed_at_any_call_around_the_move_a_command_is_completed_by_another(
-    stage, spec, file, replicating, capsys, tmp_path
-):
-    weights.write(another(stage), record_of(spec.migration), Weights.to_new(0))
-    desk = Desk(stage, spec, file, replicating, capsys)
+def campaign(desk: Desk, cases: Sequence[Case], share: int, file, capsys) -> None:
+    """Kill each of these at one in so many of its points."""
     seed = int(os.environ.get("PAYMIG_SEED") or random.randrange(10**6))
     with Clients(desk, pause=0.02, budget=HOLDS) as clients:
-        cases = [case for pair in zip_longest(FORTH, BACK) for case in pair if case is not None]
-        chosen = [some(desk.points(case, tmp_path / "calls"), SHARE, f"{seed} {case}") for case in cases]
+        chosen = [some(desk.points(case, file), share, f"{seed} {case}") for case in cases]
         say(capsys, f"seed {seed} (PAYMIG_SEED repeats it): {sum(map(len, chosen))} points of {len(cases)} commands")
         hits = 0
         for points in zip_longest(*chosen):
@@ -245,3 +254,14 @@ def test_killed_at_any_call_around_the_move_a_command_is_completed_by_another(
         say(capsys, f"{hits} killed")
         assert hits > 0.8 * sum(map(len, chosen))
     clients.prove(desk.journal.writer().side)
+
+
+def test_killed_at_any_call_around_the_move_a_command_is_completed_by_another(desk, capsys, tmp_path):
+    cases = [case for pair in zip_longest(FORTH, BACK) for case in pair if case is not None]
+    campaign(desk, cases, SHARE, tmp_path / "calls", capsys)
+
+
+def test_killed_while_the_machine_moves_the_writer_a_command_is_completed_by_another(desk, capsys, tmp_path):
+    """The machine goes on without it; who types the command again finds it at work, or what it left."""
+    fewer = 1 if SHARE == 1 else 3 * SHARE
+    campaign(desk, IN_CLOUD, fewer, tmp_path / "calls", capsys)

@@ -7,14 +7,13 @@ import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from paymig.journal.opening import open_journal
 from runtime_lambdas.runtime.journal.hold import hold
 from schemas.load import load
 from tests.paymig.held import KEY, held_spec
-from tests.paymig.operators import another, history
+from tests.paymig.operators import Operator, another, history
 from tests.paymig.paying import execute, may_pay, type_
 
 PATIENCE = 240
@@ -72,7 +71,7 @@ def test_a_function_killed_in_the_pause_leaves_one_writer_that_takes_payments(st
         if "-Switchover-" in one["FunctionName"]
     ]
 
-    with at_the_fence(stage, spec) as execution:
+    with at_the_fence(stage, spec, replicating) as execution:
         assert not may_pay(replicating, "source", "fenced")
         killed = processes(name)
         assert killed
@@ -99,7 +98,7 @@ def test_a_function_killed_in_the_pause_leaves_one_writer_that_takes_payments(st
 
 def test_a_fence_does_not_stay_where_somebody_takes_the_lease_over_in_the_pause(stage, spec, replicating):
     journal = open_journal(another(stage), spec.migration.full_name)
-    with at_the_fence(stage, spec) as execution:
+    with at_the_fence(stage, spec, replicating) as execution:
         with hold(journal, "shift", over=True):
             pass
         assert not may_pay(replicating, "source", "fenced")
@@ -109,17 +108,37 @@ def test_a_fence_does_not_stay_where_somebody_takes_the_lease_over_in_the_pause(
     assert history(stage.aws, spec)[-1] == ("switchover", "undo", "done")
 
 
+def test_a_way_back_that_the_machine_is_at_is_watched_by_whoever_types_it_again(stage, spec, file, replicating, capsys):
+    assert type_(capsys, file, "switchover")[0] == 0
+    with at_the_fence(stage, spec, replicating, "switchback", name="switchback-1-1") as execution:
+        assert [may_pay(replicating, side, f"fenced-{side}") for side in ("source", "target")] == [False, False]
+        operator = Operator(lambda: type_(capsys, file, "rollback", "--in-cloud"))
+        until(lambda: "Step Functions is at it" in capsys.readouterr().err or not operator.is_alive())
+    code, told, said = operator.end()
+    assert (code, told[-1]["writer"]) == (0, "source"), said
+    assert ended(stage, execution)["status"] == "SUCCEEDED"
+    assert [entry for entry in history(stage.aws, spec) if entry[1] == "undo"] == []
+    assert [may_pay(replicating, side, f"back-{side}") for side in ("source", "target")] == [True, False]
+
+
 @contextmanager
-def at_the_fence(stage, spec):
+def at_the_fence(stage, spec, databases, wish="switchover", **named):
     """Start an execution that moves the writer, and hold it at its fence for as long as the block runs."""
     outputs = stage.aws.client("cloudformation").describe_stacks(StackName=spec.migration.full_name)["Stacks"][0]
     [machine] = [one["OutputValue"] for one in outputs["Outputs"] if one["OutputKey"] == "SwitchoverStateMachineArn"]
-    with closing(psycopg2.connect(stage.target_dsn)) as holding, holding.cursor() as cursor:
+    # As an application: a superuser's session would be found, and the target not be fenced.
+    with closing(databases.login("target", "api").open()) as holding, holding.cursor() as cursor:
+        holding.autocommit = True
         cursor.execute("SELECT pg_advisory_lock(%s)", (KEY,))
-        wish = json.dumps({"wish": "switchover", "who": stage.aws.caller(), "why": "", "seen": ""})
-        started = stage.aws.client("stepfunctions").start_execution(stateMachineArn=machine, input=wish)
+
+        def waiting() -> bool:
+            cursor.execute(WAITING)
+            return cursor.fetchone() != (0,)
+
+        told = json.dumps({"wish": wish, "who": stage.aws.caller(), "why": "", "seen": ""})
+        started = stage.aws.client("stepfunctions").start_execution(stateMachineArn=machine, input=told, **named)
         execution = started["executionArn"]
-        until(lambda: execute(stage.target_dsn, WAITING) != [(0,)] or ended(stage, execution))
+        until(lambda: waiting() or ended(stage, execution))
         assert (ended(stage, execution) or {}).get("cause") is None
         yield execution
 
