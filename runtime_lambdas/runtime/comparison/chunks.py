@@ -48,19 +48,21 @@ def size(shape: Shape, rows: int = ROWS) -> int:
     return min(rows, max(100, _BYTES * max(rows, ROWS) // (ROWS * max(shape.row_bytes, 1))))
 
 
-def cut(source: Server, shape: Shape, rows: int, whole: Chunk, snapshot: str | None = None) -> Iterator[Chunk]:
+def cut(
+    source: Server, shape: Shape, rows: int, whole: Chunk, snapshot: str | None = None, together: int = TOGETHER
+) -> Iterator[Chunk]:
     """Cut `whole` into chunks of so many rows of the source; the next cuts are looked for while some are worked on.
 
-    Every key belongs to exactly one chunk, whatever is written meanwhile.
+    Every key belongs to exactly one chunk, whatever is written meanwhile. One statement finds `together` cuts.
     """
     low = whole.low
-    coming = source.submit(_marks(shape, whole, rows, TOGETHER), snapshot)
+    coming = source.submit(_marks(shape, whole, rows, together), snapshot)
     more = True
     while more:
         marks = coming.result()
-        more = len(marks) == TOGETHER
+        more = len(marks) == together
         if more:
-            coming = source.submit(_marks(shape, Chunk(marks[-1], whole.high), rows, TOGETHER), snapshot)
+            coming = source.submit(_marks(shape, Chunk(marks[-1], whole.high), rows, together), snapshot)
         for mark in marks:
             if mark != whole.high:
                 yield Chunk(low, mark)

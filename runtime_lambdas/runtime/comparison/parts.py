@@ -187,6 +187,7 @@ def gather(planned: Mapping[str, Any], results: Iterable[Mapping[str, Any]], opt
 def _cut(source: Server, target: Server, shape: Shape, rows: int) -> list[Chunk]:
     if not shape.ranged:
         return [Chunk()]
-    cuts = list(chunks.cut(source, shape, rows, Chunk()))
+    # A part has millions of rows: to pass over those of several takes longer than one statement may.
+    cuts = list(chunks.cut(source, shape, rows, Chunk(), together=1))
     fit = (target.run(chunks.fits(shape, "target", part)) for part in cuts)
     return cuts if all(fit) else [Chunk()]
