@@ -27,6 +27,7 @@ class Standing:
         loaded: whether its first load, and what follows it, has ended.
         move: the move of the writer that has to be completed or undone before anything else; None for none.
         finalized: whether the way back was given up.
+        ending: the same, or that it was begun to be: nothing moves the writer back any more.
     """
 
     deployed: bool
@@ -36,6 +37,7 @@ class Standing:
     loaded: bool = False
     move: Attempt | None = None
     finalized: bool = False
+    ending: bool = False
 
     @property
     def phase(self) -> Phase:
@@ -76,6 +78,7 @@ def standing(share: float | None, writer: Writer, entries: Sequence[Entry]) -> S
         loaded=loaded,
         move=state.left_over,
         finalized=state.finalized,
+        ending=state.ending,
     )
 
 
@@ -88,10 +91,18 @@ def stopped(now: Standing, strategy: Literal["compute-first", "together"]) -> st
             return f"a {move.way.verb} stopped in the pause: nobody may be able to write until {ends} undoes it"
         completes = "paymig switchover" if move.way == FORTH else "paymig rollback"
         return f"a {move.way.verb} stopped past its point of no return: nobody can write until {completes} completes it"
-    share, turns = (100, "paymig switchover") if now.writer.side == "target" else (0, "paymig rollback")
-    if now.deployed and strategy == "together" and now.share != share:
-        return (
-            f"the traffic has not followed the writer to the {now.writer.side}: who asks the other API is refused his "
-            f"writes until {turns} turns it"
-        )
-    return None
+    share, ends = 0, "paymig rollback turns it"
+    if now.writer.side == "target":
+        share, ends = 100, "paymig switchover turns it"
+    if not now.deployed or now.share == share:
+        return None
+    if strategy == "compute-first":
+        if now.writer.side == "source":
+            return None  # the new API writes there as well
+        ends = "paymig rollback moves the writer back"
+        if now.ending:
+            ends = "its weights are set in Route 53 by hand; no command does, now that the way back has ended"
+    return (
+        f"the traffic has not followed the writer to the {now.writer.side}: who asks the other API is refused his "
+        f"writes until {ends}"
+    )

@@ -66,6 +66,10 @@ def roll_back(
             raise _unreadable(error) from error
         if holding.former is not None:
             console.say(f"Took the lease over from {holding.former}: that command's next step is refused")
+        try:
+            refuse_moved_writer(journal.writer().side)  # somebody may have moved it while the operator thought
+        except _NO_ANSWER as error:
+            raise _unreadable(error) from error
         move = _recorded(aws, record, before, holding)
         console.say(f"{record.name}: all traffic goes to the source")
         _keep(aws, migration.full_name, record, console)

@@ -65,15 +65,11 @@ def _roll_back(why: str, context: Any) -> dict[str, Any]:
         os.environ["PAYMIG_MIGRATION"],
         getattr(context, "invoked_function_arn", "the rollback function"),
     )
-    now = journal.writer()
-    if now.side != "source":
-        raise RollbackFailed(
-            f"the target is the writer since epoch {now.epoch}: the old API writes to a fenced database, so weights "
-            "alone would lose payments. Run `paymig rollback`, which switches the writer back first."
-        )
+    _refuse_moved_writer(journal)  # before the lease is taken from whoever moves it, whose move would stop half-way
     zone = _zone()
     before = zone.read()
     with hold(journal, VERB, why, over=True) as holding:
+        _refuse_moved_writer(journal)
         with holding.step("send the traffic back", before=_words(before), after=_HOME) as reached:
             started = time.monotonic()
             after = zone.send_home()
@@ -83,6 +79,15 @@ def _roll_back(why: str, context: Any) -> dict[str, Any]:
         _report("rollback done", f"All traffic goes to the old API ({why}). Weights before: {done['before']}.")
         _keep(zone, holding, ends)
     return done
+
+
+def _refuse_moved_writer(journal: Journal) -> None:
+    now = journal.writer()
+    if now.side != "source":
+        raise RollbackFailed(
+            f"the target is the writer since epoch {now.epoch}: the old API writes to a fenced database, so weights "
+            "alone would lose payments. Run `paymig rollback`, which switches the writer back first."
+        )
 
 
 def _keep(zone: Zone, holding: Hold, ends: float) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,6 +19,7 @@ from paymig.errors import AwsError, Refused
 from paymig.journal.opening import open_journal
 from paymig.rehearsal.stage import open_stage
 from paymig.rollback import roll_back
+from runtime_lambdas.runtime.journal.entry import Draft
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.runtime.journal.lease import LeaseHeld, LeaseLost
 from tests.paymig.operators import (
@@ -200,18 +202,40 @@ def test_a_rollback_mends_weights_that_are_both_zero(stage, spec):
     assert live(stage, spec) == Weights(100, 0)
 
 
-def test_once_the_writer_has_moved_weights_alone_do_not(stage, spec):
-    table = open_journal(stage.aws, spec.migration.full_name)._table
+@contextmanager
+def writer_put_back(stage, spec):
+    """What moves the writer in between is forgotten."""
+    table = open_journal(stage.aws, spec.migration.full_name)._table.name
     key = {"migration": {"S": spec.migration.full_name}, "item": {"S": "control"}}
-    client = stage.aws.client("dynamodb")
-    client.put_item(TableName=table.name, Item=key | {"writer": {"S": "target"}, "epoch": {"N": "1"}})
     try:
+        yield
+    finally:
+        stage.aws.client("dynamodb").delete_item(TableName=table, Key=key)
+
+
+def commit_writer(aws, spec) -> None:
+    journal = open_journal(aws, spec.migration.full_name)
+    with hold(journal, "switchover") as holding:
+        journal.commit_writer(holding.lease, 0, "target", Draft("switchover", "test of the writer", "note"))
+
+
+def test_once_the_writer_has_moved_weights_alone_do_not(stage, spec):
+    with writer_put_back(stage, spec):
+        commit_writer(stage.aws, spec)
         for act in (lambda: go(stage.aws, spec, 10), lambda: back(stage.aws, spec)):
             with pytest.raises(Refused, match="the target is the writer"):
                 act()
-    finally:
-        client.delete_item(TableName=table.name, Key=key)
     assert live(stage, spec) == Weights(100, 0)
+
+
+def test_a_writer_that_moves_while_a_rollback_waits_for_its_answer_keeps_the_traffic(stage, spec, monkeypatch):
+    weights.write(stage.aws, record_of(spec.migration), Weights.to_new(100))
+    alice, bob = another(stage), another(stage)
+    monkeypatch.setattr(Console, "confirm", lambda *_: commit_writer(alice, spec))
+    with writer_put_back(stage, spec), pytest.raises(Refused, match="the target is the writer"):
+        back(bob, spec)
+    assert live(stage, spec) == Weights(0, 100)
+    assert not open_journal(stage.aws, spec.migration.full_name).lease().held
 
 
 def test_a_shift_waits_for_no_deploy_and_a_deploy_for_no_shift(stage, spec):

@@ -126,6 +126,20 @@ def test_a_rollback_is_refused_once_the_target_is_the_writer(zone, control):
     assert [message["Subject"] for message in zone.messages()] == ["payments-test: rollback FAILED"]
 
 
+def test_a_writer_that_moves_before_the_lease_is_taken_keeps_the_traffic(zone, control, monkeypatch):
+    listed = zone.route53.list_resource_record_sets
+
+    def meanwhile(**request):
+        control("target", 1)
+        return listed(**request)
+
+    monkeypatch.setattr(zone.route53, "list_resource_record_sets", meanwhile)
+    with pytest.raises(RollbackFailed, match=r"writer since epoch 1.*paymig rollback"):
+        handler({}, None)
+    assert zone.records()["new"]["Weight"] == 60
+    assert not journal().lease().held
+
+
 def test_a_missing_record_fails_loudly(zone):
     zone.write(zone.records()["old"], action="DELETE")
     with pytest.raises(BrokenPair, match=r"no weighted record old \(found: new\)"):
