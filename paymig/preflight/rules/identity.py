@@ -122,38 +122,45 @@ def incomparable_row(case: Case) -> Iterator[Finding]:
 
 
 def computed(case: Case) -> Iterator[Finding]:
-    """A generated column in what tells a row, of which replication sends no value."""
-    severity = case.severity(dms=None, logical=ERROR)
-    if severity is None:
-        return
+    """A generated column in what tells a row, of which replication sends no value.
+
+    DMS does not publish the tables, but the comparison of a switchover does.
+    """
+    where = _refusing(case)
     for table in case.source.tables:
         name, place = f"{table['schema']}.{table['name']}", case.brought_in(table["schema"], table["name"])
         known_by = table["identity"] if table["replica_identity"] == "index" else [] if table["late"] else table["key"]
         made = [column["name"] for column in _generated(table) if column["name"] in known_by]
         whole = _whole(case, table)
-        here = _major(case) >= _WHOLE
-        if made:
+        if made and (where or not case.dms):
             own = next((row for row in case.source.relations if row["ident"] == table["ident"]), None)
             other = own["candidate"] if own and own["kind"] == "r" else None
+            here = _major(case) >= _WHOLE
+            harm = "its updates and deletes fail" if here else "the target stops at the first update"
             yield Finding(
                 "PMG413",
-                severity,
-                f"{name} is known by {', '.join(made)}, which is generated and so not sent: "
-                f"{'its updates and deletes fail' if here else 'the target stops at the first update'}",
+                ERROR,
+                f"{name} is known by {', '.join(made)}, which is generated"
+                f"{f': {_unpublished(where)}' if case.dms else f' and so not sent: {harm}'}",
                 place,
                 "let a unique index on other columns, none of them NULL, be its identity",
                 sql=(f"ALTER TABLE {table['ident']} REPLICA IDENTITY USING INDEX {other['index']}",) if other else (),
             )
-        elif whole and (where := _refused_whole(case, table)):
+        elif whole and _refused_whole(case, table):
+            harm = f"once it is published {where}, its updates and deletes fail"
             yield Finding(
                 "PMG413",
-                severity,
-                f"{name} has REPLICA IDENTITY FULL, and {_generated(table)[0]['name']} is generated: once it is "
-                f"published {where}, its updates and deletes fail",
+                ERROR,
+                f"{name} has REPLICA IDENTITY FULL, and {_generated(table)[0]['name']} is generated: "
+                f"{_unpublished(where) if case.dms else harm}",
                 place,
                 "let a primary key be its identity",
                 sql=_add_identity(case, table, whole),
             )
+
+
+def _unpublished(where: str | None) -> str:
+    return f"no switchover publishes it {where}, for its comparison, since its updates and deletes would fail"
 
 
 def _whole(case: Case, table: Row) -> list[Row]:
@@ -181,13 +188,16 @@ def _generated(table: Row) -> list[Row]:
     return [column for column in columns(table) if column["generated"]]
 
 
-def _refused_whole(case: Case, table: Row) -> str | None:
-    """Say where a whole row of the table is refused as identity; None where it is not."""
-    if not _generated(table) or case.dms:
-        return None
+def _refused_whole(case: Case, table: Row) -> bool:
+    """Whether a whole row of the table is refused as identity on one of the sides."""
+    return bool(_generated(table)) and _refusing(case) is not None
+
+
+def _refusing(case: Case) -> str | None:
+    """Say where an update is refused once a generated column tells the rows of a published table; None for nowhere."""
     if _major(case) >= _WHOLE:
         return f"on the source, of version {_major(case)}"
-    if case.target_version >= _WHOLE:
+    if case.target_version >= _WHOLE and not case.dms:  # under DMS a column that is generated there is PMG423
         return f"on the target, of version {case.target_version}, for the way back"
     return None
 

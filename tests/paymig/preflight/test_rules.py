@@ -353,6 +353,53 @@ def test_what_the_engine_refuses_is_found_and_mended(pair: Pair):
     assert refused_by_the_engine(pair) == left == found_by_name(pair).keys()
 
 
+def test_what_no_switchover_publishes_is_found_under_dms_too(pair: Pair):
+    """Its comparison publishes the tables on both sides, whatever replicates them."""
+    server = pair.servers["target"]
+    newest = Pair({"source": server, "target": server}, pair.name, f"{MINIMAL}replication:\n  engine: dms\n", pair.made)
+    newest.run("source", f"SET ROLE mover; {TYPES}")
+    for case in REPLICATED:
+        alter = f"; ALTER TABLE {case.name} {case.then}" if case.then else ""
+        newest.run("source", f"SET ROLE mover; CREATE TABLE {case.name} ({case.columns}){alter}")
+    newest.run(
+        "source",
+        "SET ROLE mover; ALTER TABLE generated_late REPLICA IDENTITY FULL;"
+        "ALTER TABLE generated_index ADD UNIQUE (id), ALTER id SET NOT NULL",
+    )
+    keyless = {"generated", "generated_blind"}
+    forbidden = keyless | {"generated_late", "generated_key", "generated_index"}
+    assert forbidden_by_the_switchover(newest) == forbidden
+    found = with_code(newest.judge(), "PMG413")
+    assert named(found).keys() == forbidden - keyless
+    assert named(with_code(newest.judge(), "PMG402")).keys() >= keyless
+    assert all("no switchover publishes it on the source, of version 18" in finding.message for finding in found)
+    newest.mend([finding for finding in found if finding.sql])
+    assert forbidden_by_the_switchover(newest) - keyless == {"generated_key"}  # of other columns none tells a row
+    assert named(with_code(newest.judge(), "PMG413")).keys() == {"generated_key"}
+
+
+def test_below_version_18_nothing_stands_in_the_way_of_dms(pair: Pair):
+    """The target's column is no generated one: PMG423 sees to that."""
+    pair.spec += "replication:\n  engine: dms\n"
+    for side in ("source", "target"):
+        pair.run(
+            side, "SET ROLE mover; CREATE TABLE t (x int NOT NULL, y int GENERATED ALWAYS AS (x) STORED PRIMARY KEY)"
+        )
+    pair.mend(with_code(pair.judge(), "PMG423"))
+    assert forbidden_by_the_switchover(pair) == set()
+    assert {finding.code for finding in pair.judge()} & IDENTITIES == set()
+
+
+def forbidden_by_the_switchover(pair: Pair) -> set[str]:
+    found = set()
+    for server in pair.servers.values():
+        with closing(server.connect(pair.name)) as connection, connection.cursor() as cursor:
+            tables = read_tables(cursor, ["public.%"])
+            major = connection.server_version // 10_000
+        found |= {table.name for table in tables if publication.forbidden([table], major)}
+    return found
+
+
 def refused_by_the_engine(pair: Pair) -> set[str]:
     with closing(pair.servers["source"].connect(pair.name)) as connection, connection.cursor() as cursor:
         tables = read_tables(cursor, ["public.%"])
@@ -360,10 +407,13 @@ def refused_by_the_engine(pair: Pair) -> set[str]:
 
 
 def found_by_name(pair: Pair) -> dict[str, Finding]:
-    found = [finding for finding in pair.judge() if finding.code in IDENTITIES]
-    named = {finding.message.removeprefix("public.").split()[0]: finding for finding in found}
-    assert len(named) == len(found)
-    return named
+    return named([finding for finding in pair.judge() if finding.code in IDENTITIES])
+
+
+def named(found: list[Finding]) -> dict[str, Finding]:
+    by_name = {finding.message.removeprefix("public.").split()[0]: finding for finding in found}
+    assert len(by_name) == len(found)
+    return by_name
 
 
 def test_what_is_for_replicas_alone_does_not_begin_to_work_for_the_application(pair: Pair):
