@@ -5,7 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from paymig.aws.session import Aws
 from paymig.cli import main
+from paymig.errors import AwsError
+from tests.paymig.faults import Faults
 from tests.paymig.paying import SPECS
 
 RECORD = "record: api.payments.example.com"
@@ -55,3 +58,25 @@ def test_what_the_zone_cannot_hold_is_refused_before_anything_is_made(
         assert shown[marked.index("^") : marked.rindex("^") + 1] == at
     assert stage.aws.client("cloudformation").list_stacks()["StackSummaries"] == []
     assert stage.aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_zone_that_route_53_refuses_to_show_may_be_another_accounts(stage, monkeypatch, capsys):
+    """It answers so of any zone that is not the account's own, and where the identity may not ask."""
+    for name, value in stage.embedded.environment().items():
+        monkeypatch.setenv(name, value)
+    armed = []
+    make = Aws.__init__
+
+    def make_failing(aws, *arguments, **given):
+        make(aws, *arguments, **given)
+        armed.append(Faults(aws))
+        armed[-1].arm(0, "denied")
+
+    monkeypatch.setattr(Aws, "__init__", make_failing)
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", str(SPECS / "minimal.yaml")])
+    assert armed[0].calls[0] == "route-53.GetHostedZone"
+    assert ended.value.code == AwsError.exit_code
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is another account's, or the identity in use lacks route53:GetHostedZone" in said
+    assert "not authorized to perform this action" in said and "list-hosted-zones" in said
