@@ -59,7 +59,8 @@ def move(
         ready: is called with the check, under the lease, and raises where something does not hold that the move needs
             besides the databases.
         follow: has what follows the writer do so, under the move's lease. It is called as soon as the new writer takes
-            writes, before what is left of the move, and again at the end: it does what is still to be done.
+            writes, before what is left of the move, and again at the end: it does what is still to be done. What fails
+            the first time does not keep the rest of the move, which may start the way back, from being done.
 
     Raises:
         LeaseHeld: somebody else is at work.
@@ -87,7 +88,12 @@ def move(
                 if ready is not None and run.next is Step.CHECK:
                     ready()
                 if follow is not None and run.next is Step.RETIRE:
-                    follow(holding)
+                    try:
+                        follow(holding)
+                    except Exception as error:
+                        if isinstance(error, LeaseLost):
+                            raise
+                        # Any other is passed over: it is called again, and raises what still stands in its way.
                     ledger.read()  # what it appended
                 outcome = run.advance()
             if follow is not None:
