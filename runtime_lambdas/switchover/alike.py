@@ -141,7 +141,7 @@ class Alike:
         reader = sql.Identifier(self._sides.user(side, REPLICATOR[side]))
         schemas = sorted({table.schema for table in tables})
 
-        def identify(running: cursor) -> None:
+        with self._sides.connection(side).cursor() as running:
             # Published without an identity, a table takes no UPDATE or DELETE of the application's any more. Logical
             # replication gave it one; DMS does not need it, and a table that was made since has none.
             if wrong := publication.forbidden(tables, running.connection.server_version // 10_000):
@@ -159,7 +159,6 @@ class Alike:
                 running.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(name, reader))
             roles.grant_beating(running, self._sides.user(side, REPLICATOR[side]))
 
-        self._sides.transact(side, identify)
         self._sides.transact(side, act)
 
     def _opener(self, side: Side, roles: Mapping[Side, Role]) -> Any:

@@ -61,7 +61,7 @@ class Logical:
             raise NotReady(f"no table of the {self.origin} matches {', '.join(self._include)}")
         if refused := publication.refused(tables, self._connections.major(self.origin)):
             raise NotReady("; ".join(refused))
-        self._connections.admin(self.origin, lambda running: publication.identify(running, tables))
+        self._connections.admin_at_once(self.origin, lambda running: publication.identify(running, tables))
         self._connections.admin(self.origin, lambda running: publication.publish(running, self.name, tables))
         if self._stream.subscription() is not None:
             self._connections.admin(self._destination, lambda running: subscription.keep_trying(running, self.name))

@@ -88,9 +88,14 @@ def identify(running: cursor, tables: Sequence[Table]) -> None:
 
     Before the table is published: the application's own UPDATE would fail otherwise. What does as it is stays as it is.
 
+    Args:
+        running: outside a transaction: a table is locked while it is altered, and no longer.
+        tables: which.
+
     Raises:
-        NotReady: the changes of a partition are in no log.
+        NotReady: the changes of a partition are in no log; nothing was changed.
     """
+    wanted: list[tuple[str, str, str]] = []
     for table in tables:
         name = sql.Identifier(table.schema, table.name).as_string(running)
         running.execute(_LOGGING, {"table": name})
@@ -99,8 +104,10 @@ def identify(running: cursor, tables: Sequence[Table]) -> None:
                 raise NotReady(f"{schema}.{part} is unlogged, so its changes are in no log: ALTER TABLE ... SET LOGGED")
             whole = identity == "f" and not (keyed and _generated(table))
             if not whole and identity != "i" and (identity != "d" or not keyed):
-                statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY " + ("DEFAULT" if keyed else "FULL"))
-                running.execute(statement.format(sql.Identifier(schema, part)))
+                wanted.append((schema, part, "DEFAULT" if keyed else "FULL"))
+    for schema, part, identity in wanted:
+        statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY " + identity)
+        running.execute(statement.format(sql.Identifier(schema, part)))
 
 
 def publish(running: cursor, name: str, tables: Sequence[Table]) -> None:

@@ -408,6 +408,18 @@ def test_what_can_not_be_replicated_is_refused_before_anything_is_done(modern):
         modern.forward(include=("public.none%",)).prepare()
 
 
+def test_a_table_that_gets_an_identity_is_not_locked_while_another_one_is_waited_for(modern):
+    """Nobody writes to it meanwhile: a start is no pause."""
+    modern.source.transact(
+        "admin", lambda cursor: cursor.execute("CREATE TABLE first (n int); CREATE TABLE held (n int)")
+    )
+    with closing(modern.source.server.connect(modern.source.name)) as reader, reader.cursor() as cursor:
+        cursor.execute("BEGIN; SELECT FROM held")
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            modern.forward().prepare()
+    assert modern.source.run("SELECT relname FROM pg_class WHERE relreplident = 'f'") == [("first",)]
+
+
 def test_a_target_that_is_not_alike_or_not_empty_is_refused(modern):
     engine = modern.forward(exclude=("public.quick", "public.notes"))
     engine.prepare()

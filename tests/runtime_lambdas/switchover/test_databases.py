@@ -12,11 +12,13 @@ from runtime_lambdas.runtime.comparison import Cut, StillOpen, session
 from runtime_lambdas.runtime.refused import Refused
 from runtime_lambdas.switchover import fence, probe
 from runtime_lambdas.switchover.actions import GivenUp, MoveRefused, NotReady, Superseded
+from runtime_lambdas.switchover.alike import Alike
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.pause import Pause
 from runtime_lambdas.switchover.phases import BACK, FORTH
 from runtime_lambdas.switchover.privileges import NotFenced
 from runtime_lambdas.switchover.probe import Applications
+from runtime_lambdas.switchover.sides import Sides
 from tests.runtime_lambdas.replication.pair import until
 from tests.runtime_lambdas.switchover.clients import Clients
 from tests.runtime_lambdas.switchover.stage import from_elsewhere, pay
@@ -53,6 +55,21 @@ def test_forth_and_back_and_forth_again_under_load(any_stage):
     clients.prove("target")
     assert clients.failures == []
     assert [step for step in stage.steps() if step == "commit done"] == ["commit done"] * 3
+
+
+def test_a_table_that_the_comparison_gives_an_identity_is_not_locked_while_another_one_is_waited_for(stage):
+    """Nobody writes to it meanwhile, and the pause has not begun: as under DMS, which gives tables none."""
+    source = stage.pair.source
+    source.transact("admin", lambda cursor: cursor.execute("CREATE TABLE first (n int); CREATE TABLE held (n int)"))
+    engine = stage.pair.forward()
+    with closing(Sides(stage.pair, stage.settings)) as sides:
+        alike = Alike(sides, stage.settings, FORTH, engine)
+        with closing(source.server.connect(source.name)) as reader, reader.cursor() as cursor:
+            cursor.execute("BEGIN; SELECT FROM held")
+            with pytest.raises(psycopg2.errors.LockNotAvailable):
+                alike.prepare()
+        alike.close()
+    assert source.run("SELECT relname FROM pg_class WHERE relreplident = 'f'") == [("first",)]
 
 
 def test_after_the_end_of_the_way_back_there_is_none(stage):
