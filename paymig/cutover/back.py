@@ -57,7 +57,8 @@ def switch_back(at: Operation, yes: bool, why: str, accept_loss: int | None, clo
     if state.ending:
         raise Refused("the way back has ended: `paymig finalize` stopped the replication to the source")
     if cloud:
-        if state.left_over is None:  # otherwise writes are paused: nothing is asked
+        # While a way back has writes paused, nothing is asked; after a switchover that only has to be ended, they flow.
+        if state.left_over is None or state.left_over.way != BACK:
             at.console.confirm(f"Move the writer back to the source? Writes pause meanwhile; {_in_cloud(at)}.", yes)
         driver.finish(at, in_cloud.run(at, Wish.SWITCHBACK, why))
         return True

@@ -21,8 +21,7 @@ from paymig.operation import Operation
 from runtime_lambdas.runtime.journal.approvals import Demand
 from runtime_lambdas.runtime.journal.entry import Entry
 from runtime_lambdas.switchover.actions import Outcome
-from runtime_lambdas.switchover.decide import Finished, Wish, decide
-from runtime_lambdas.switchover.history import fold
+from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.phases import PAUSE, Step
 
 _OUTPUT = "SwitchoverStateMachineArn"
@@ -42,11 +41,9 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
         Refused: it did not move: says why; or there is no state machine yet.
         NotApproved: the switchover waits for an approval.
     """
-    entries = list(at.journal.entries())
-    before = max((entry.sequence for entry in entries), default=-1)
-    if isinstance(verdict := decide(entries, wish), Finished):
-        _follow_writer(at, wish, why)
-        return Outcome(verdict.writer, fold(entries).epoch, None)
+    before = max((entry.sequence for entry in at.journal.entries()), default=-1)
+    if (outcome := driver.fulfilled(at, wish, why)) is not None:
+        return outcome
     execution = _start(at, wish, why, demand.digest if demand else "")
     budget = at.migration.cutover.switchover.pause_budget.total_seconds()
     try:
@@ -57,8 +54,16 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
         at.console.say("Stopped watching; the move goes on in AWS. The same command watches it again.")
         raise
     # However the execution ended: what fails once the new writer is open would leave the clients with the old one.
+    try:
+        outcome = _outcome(at, execution, before, wish)
+    except Exception:
+        try:
+            _follow_writer(at, wish, why)
+        except Exception as error:  # how the move ended is the news
+            at.console.say(f"Whether the traffic is at the writer is not known (paymig status): {error}")
+        raise
     _follow_writer(at, wish, why)
-    return _outcome(at, execution, before, wish)
+    return outcome
 
 
 def _follow_writer(at: Operation, wish: Wish, why: str) -> None:

@@ -6,21 +6,25 @@ import psycopg2
 import pytest
 
 from paymig import approvals
+from paymig.aws import weights
+from paymig.aws.weights import Weights
 from paymig.cli import main
-from paymig.cutover import in_cloud, way_back
+from paymig.cutover import in_cloud, traffic, way_back
+from paymig.deploy import record_of
 from paymig.journal.opening import open_journal
 from paymig.operation import Operation
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.switchover import databases as moves
 from runtime_lambdas.switchover.decide import Wish
+from runtime_lambdas.switchover.phases import Step
 from schemas.load import load
-from tests.paymig.operators import another, approve
-from tests.paymig.paying import checkout, execute, may_pay, type_
+from tests.paymig.operators import Operator, another, approve, live, until
+from tests.paymig.paying import TOGETHER, checkout, dies_at, execute, may_pay, type_
 
 
 @pytest.fixture
-def file(tmp_path):
-    return checkout(tmp_path / "specs")
+def file(tmp_path, request):
+    return checkout(tmp_path / "specs", getattr(request, "param", ""))
 
 
 @pytest.fixture
@@ -96,6 +100,68 @@ def test_a_way_back_in_the_cloud_promises_only_what_was_looked_at(
     assert code == 3 and "paymig rollback without --in-cloud" in said, said
     assert "switchback-1-1" in [one["name"] for one in executions(stage)]
     assert [may_pay(replicating, side, "still") for side in ("source", "target")] == [False, True]
+
+
+def test_a_way_back_in_the_cloud_is_asked_for_where_a_switchover_has_only_to_be_ended(
+    stage, spec, file, replicating, command, capsys
+):
+    """The target is open and takes payments: the writer moves by somebody's word, and not into a certain loss."""
+    approve(stage, spec)
+    with dies_at(Step.RETIRE):
+        command("switchover")
+    assert may_pay(replicating, "target", "there")
+    code, _, said = type_(capsys, file, "rollback", "--in-cloud", yes=False)
+    assert code == 4 and "Move the writer back to the source?" in said, said
+    execute(stage.source_dsn, "ALTER SUBSCRIPTION paymig_ledger_prod_rev DISABLE")
+    code, _, said = command("rollback", "--in-cloud")
+    assert code == 3 and "does not work" in said, said
+    assert executions(stage) == []
+
+
+@pytest.mark.parametrize("file", [TOGETHER], indirect=True)
+def test_who_watches_tells_how_the_move_ended_and_waits_for_who_turns_the_traffic(
+    stage, file, spec, replicating, command, capsys, monkeypatch
+):
+    record = record_of(spec.migration)
+    weights.write(another(stage), record, Weights.to_new(0))
+    approve(stage, spec)
+    with dies_at(Step.RETIRE):
+        command("switchover")
+    weights.write(another(stage), record, Weights.to_new(0))  # as where it died before it turned the traffic
+    journal = open_journal(another(stage), spec.migration.full_name)
+    with hold(journal, "shift"), monkeypatch.context() as patch:
+        patch.setattr(traffic, "_PATIENCE", 1)
+        code, _, said = command("switchover", "--in-cloud")
+    assert code == 3 and "LeaseHeld: the lease is held by" in said and "the execution is arn:" in said, said
+    assert "Whether the traffic is at the writer is not known" in said
+    assert live(stage, spec) == Weights.to_new(0)
+
+    assert command("switchover", "--in-cloud")[0] == 0
+    assert live(stage, spec) == Weights.to_new(100)
+    weights.write(another(stage), record, Weights.to_new(0))
+    with hold(journal, "shift") as holding:  # another watcher
+        operator = Operator(lambda: command("switchover", "--in-cloud"))
+        until(
+            lambda: "Somebody else is at work" in capsys.readouterr().err or not operator.is_alive(), "it never waits"
+        )
+        weights.write(another(stage), record, Weights.to_new(100))
+        holding.note("find the traffic there", live=str(Weights.to_new(100)))
+    code, told, said = operator.end()
+    assert (code, told[-1]["writer"]) == (0, "target"), said
+
+    at = Operation(file, None, None, None, stage.aws.endpoint_url, "json", False)
+    write, turned = weights.write, []
+
+    def watched_by_two(*given, **named):
+        write(*given, **named)
+        turned.append(given[2])
+        traffic.follow_later(at, "source", "")
+
+    monkeypatch.setattr(weights, "write", watched_by_two)
+    code, told, said = command("rollback", "--in-cloud")
+    assert (code, told[-1]["writer"]) == (0, "source"), said
+    assert turned == [Weights.to_new(0)]
+    assert live(stage, spec) == Weights.to_new(0)
 
 
 def executions(stage):
