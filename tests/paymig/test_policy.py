@@ -175,7 +175,7 @@ def rehearse(desk: Desk) -> None:
 
 
 def move_the_writer(desk: Desk) -> None:
-    """There by the walk and back, there and back in AWS, there again, and the end of the way back."""
+    """There by the walk and back, there and back in AWS, there again with the traffic, and the end of the way back."""
     desk.publish()
     for bake in ("1h", "2h", "24h, approval: required"):
         desk.rewrite(f"bake: {bake}", "bake: 0s")
@@ -188,6 +188,10 @@ def move_the_writer(desk: Desk) -> None:
     desk.run("switchover", "--in-cloud", "--yes")
     desk.run("rollback", "--in-cloud", "--yes")
     desk.run("finalize", "--in-cloud", "--yes", code=3)  # too early
+    desk.run("rollback", "--yes")  # of the traffic
+    desk.rewrite("strategy: compute-first", "strategy: together")
+    for share in ("1%", "10%", "50%"):
+        desk.rewrite(f"    - {{to: {share}, bake: 0s}}\n", "")
     desk.run("approve", "--step", "switchover", "--yes")
     desk.run("switchover", "--yes")
     desk.run("finalize", "--yes")
