@@ -2,11 +2,14 @@
 
 import pytest
 
+from paymig.aws import weights
+from paymig.aws.weights import Weights
+from paymig.deploy import record_of
 from paymig.journal.opening import open_journal
 from runtime_lambdas.runtime.journal.hold import hold
 from runtime_lambdas.switchover.phases import Step
 from schemas.load import load
-from tests.paymig.operators import another, approve
+from tests.paymig.operators import another, approve, live
 from tests.paymig.paying import checkout, dies_at, execute, execute_alone, may_pay, type_
 
 BACK = "paymig_ledger_prod_rev"
@@ -57,6 +60,24 @@ def test_lossless_is_said_of_the_replication_that_the_switchover_proved(
     assert code == 0, said
     told = rollback()
     assert (told["lossless"], told["seconds"]) == (False, None) and "ended the way back" in told["why"]
+
+
+def test_a_writer_whom_the_traffic_has_left_goes_back_to_it(stage, spec, file, replicating, capsys):
+    """No command turns the traffic to the target then: somebody set the weights by hand."""
+    approve(stage, spec)
+    code, _, said = type_(capsys, file, "switchover")
+    assert code == 0, said
+    weights.write(another(stage), record_of(spec.migration), Weights.to_new(0))
+    code, told, _ = type_(capsys, file, "status", yes=False)
+    assert code == 8 and "until paymig rollback moves the writer back" in told[-1]["stopped"]
+    assert type_(capsys, file, "shift", "--to", "100%")[0] == 3
+    type_(capsys, file, "switchover")
+    assert live(stage, spec) == Weights.to_new(0)
+    code, _, said = type_(capsys, file, "rollback")
+    assert code == 0, said
+    assert [may_pay(replicating, side, "back") for side in ("source", "target")] == [True, False]
+    assert type_(capsys, file, "status", yes=False)[1][-1]["stopped"] is None
+    weights.write(another(stage), record_of(spec.migration), Weights.to_new(100))
 
 
 def test_a_way_back_that_lost_changes_names_its_price(stage, spec, file, replicating, capsys):
