@@ -303,10 +303,11 @@ def test_the_traffic_follows_the_writer_before_the_way_back_is_started(
     [machine] = [one for one in client.list_state_machines()["stateMachines"] if one["name"].endswith("-move")]
     [running] = client.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")["executions"]
     client.stop_execution(executionArn=running["executionArn"])
-    code, _, said = operator.end()
-    assert code == 3 and "the lease is held by" in said, "the call that was under way ends its act"
-    assert live(stage, spec) == Weights.to_new(0)
+    assert live(stage, spec) == Weights.to_new(0), "the call that was under way ends its act first"
     goes_on.set()
+    code, _, said = operator.end()
+    assert code == 3 and "the execution is arn:" in said, said
+    assert live(stage, spec) == Weights.to_new(100), "it was waited for"
     journal = open_journal(another(stage), spec.migration.full_name)
     until(lambda: not journal.lease().held, "the call does not end")
     code, _, said = type_(capsys, file, "switchover", "--in-cloud")
