@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 
@@ -17,9 +18,11 @@ from paymig.cutover import driver, traffic
 from paymig.cutover.back import PLAIN
 from paymig.cutover.view import MoveView
 from paymig.errors import Refused
+from paymig.journal.unlock import end
 from paymig.operation import Operation
 from runtime_lambdas.runtime.journal.approvals import Demand
 from runtime_lambdas.runtime.journal.entry import Entry
+from runtime_lambdas.runtime.journal.lease import LeaseLost
 from runtime_lambdas.switchover.actions import Outcome
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.phases import PAUSE, Step
@@ -44,6 +47,7 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
     before = max((entry.sequence for entry in at.journal.entries()), default=-1)
     if (outcome := driver.fulfilled(at, wish, why)) is not None:
         return outcome
+    _end_the_lease_of_the_dead(at, why)
     execution = _start(at, wish, why, demand.digest if demand else "")
     budget = at.migration.cutover.switchover.pause_budget.total_seconds()
     try:
@@ -69,6 +73,14 @@ def run(at: Operation, wish: Wish, why: str, demand: Demand | None = None) -> Ou
 def _follow_writer(at: Operation, wish: Wish, why: str) -> None:
     if wish in driver.WISHED:
         traffic.follow_later(at, driver.WISHED[wish], why)
+
+
+def _end_the_lease_of_the_dead(at: Operation, why: str) -> None:
+    """Do here what the function cannot: only this machine knows that a process of its own has ended."""
+    lease = at.journal.lease()
+    if lease is not None and lease.held and lease.place.is_gone():
+        with suppress(LeaseLost):  # to somebody who lives: the machine says so
+            end(at.journal, lease, why)
 
 
 def _start(at: Operation, wish: Wish, why: str, seen: str = "") -> str:

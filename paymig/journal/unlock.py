@@ -22,7 +22,16 @@ def unlock(journal: Journal, console: Console, yes: bool, why: str) -> Lease | N
     if lease.place.is_gone():
         console.say("That process has ended.")
     console.confirm("End this lease? If that command still runs, its next step is refused.", yes)
+    end(journal, lease, why)
+    return lease
+
+
+def end(journal: Journal, lease: Lease, why: str) -> None:
+    """End a lease, and record whose it was.
+
+    Raises:
+        LeaseLost: it changed hands meanwhile.
+    """
     journal.break_lease(lease)
     taken = {"from": lease.holder, "place": str(lease.place), "verb": lease.verb, "token": lease.token}
     journal.append("unlock", "end the lease", "note", why, taken)
-    return lease

@@ -1,5 +1,6 @@
 """The state machine that moves the writer, in the embedded AWS, between two real servers, by the deployed function."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import psycopg2
@@ -18,8 +19,9 @@ from runtime_lambdas.switchover import databases as moves
 from runtime_lambdas.switchover.decide import Wish
 from runtime_lambdas.switchover.phases import Step
 from schemas.load import load
-from tests.paymig.operators import Operator, another, approve, live, until
+from tests.paymig.operators import Operator, another, approve, history, live, until
 from tests.paymig.paying import TOGETHER, checkout, dies_at, execute, may_pay, type_
+from tests.runtime_lambdas.switchover.campaign import apart
 
 
 @pytest.fixture
@@ -74,6 +76,17 @@ def test_the_writer_moves_and_comes_back_by_the_machine(stage, file, spec, repli
         ("switchover-0-1", "FAILED"),
         ("switchover-0-2", "SUCCEEDED"),
     ]
+
+
+def test_the_lease_of_an_operator_who_died_here_does_not_keep_the_machine_from_its_work(
+    stage, spec, replicating, command
+):
+    approve(stage, spec)
+    assert apart(lambda: open_journal(another(stage), spec.migration.full_name).acquire("shift"), nullcontext()) == 0
+    assert open_journal(another(stage), spec.migration.full_name).lease().held
+    code, told, said = command("switchover", "--in-cloud")
+    assert (code, told[-1]["writer"]) == (0, "target"), said
+    assert ("unlock", "end the lease", "note") in history(stage.aws, spec)
 
 
 def test_a_way_back_in_the_cloud_promises_only_what_was_looked_at(

@@ -162,6 +162,13 @@ class Desk:
         self._demand(case)
         return points_in(file)
 
+    def kill(self, case: Case, point: Point) -> None:
+        """Play a point; a run that asks less often than the counted one ends before a late one, and is played again."""
+        call, after = point
+        while not self.play(case, (call, after)):
+            call //= 2
+            assert call, "a command that makes no call"
+
     def play(self, case: Case, point: Point) -> bool:
         """Kill a command at a point, and have another operator type it again; tell whether the point was reached."""
         self._prepare(case)
@@ -244,15 +251,12 @@ def campaign(desk: Desk, cases: Sequence[Case], share: int, file, capsys) -> Non
     with Clients(desk, pause=0.02, budget=HOLDS) as clients:
         chosen = [some(desk.points(case, file), share, f"{seed} {case}") for case in cases]
         say(capsys, f"seed {seed} (PAYMIG_SEED repeats it): {sum(map(len, chosen))} points of {len(cases)} commands")
-        hits = 0
         for points in zip_longest(*chosen):
             for case, point in zip(cases, points, strict=True):
                 if point is not None:
-                    hits += desk.play(case, point)
+                    desk.kill(case, point)
                     clients.served()
                     clients.prove(case.writer, everything=False)
-        say(capsys, f"{hits} killed")
-        assert hits > 0.8 * sum(map(len, chosen))
     clients.prove(desk.journal.writer().side)
 
 
